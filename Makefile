@@ -1,0 +1,53 @@
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+MESH_VENV := .venv-mesh
+BIN := $(VENV)/bin
+
+.PHONY: help install run test check bench soak lock tables clean
+
+help: ## Show what can be made
+	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+install: $(VENV)/.installed $(MESH_VENV)/.installed ## Install the gateway and a local MESH, each in its own virtual environment
+
+$(VENV)/.installed: requirements.lock pyproject.toml
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or later is needed: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --require-hashes -r requirements.lock
+	$(BIN)/pip install --quiet --no-deps --no-build-isolation -e .
+	touch $@
+
+# mesh-sandbox pins a fastapi older than ours, so it lives apart.
+$(MESH_VENV)/.installed: mesh/sandbox/requirements.lock
+	$(PYTHON) -m venv $(MESH_VENV)
+	$(MESH_VENV)/bin/pip install --quiet --require-hashes -r mesh/sandbox/requirements.lock
+	touch $@
+
+run: install ## Run the main job: a local MESH, the gateway, three events, and a table of what became of them
+	$(BIN)/gateway demo
+
+test: install ## Run every test
+	$(BIN)/pytest -m "not soak"
+
+check: install ## Lint, types and import rules
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: install ## Measure, in one run, beside a bare ASGI echo
+	$(BIN)/python -m tests.bench
+
+soak: install ## Run the long tests
+	$(BIN)/pytest -m soak --timeout=3600
+
+lock: ## Write the lock files anew from the ranges in pyproject.toml
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url mesh/sandbox/requirements.in -o mesh/sandbox/requirements.lock
+
+tables: install ## Generate the FHIR type tables anew from fhir.resources
+	$(BIN)/python -m gateway.fhir.build_tables
+
+clean: ## Remove what was installed, built and stored
+	rm -rf $(VENV) $(MESH_VENV) var dist .mypy_cache .pytest_cache .ruff_cache

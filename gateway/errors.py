@@ -1,0 +1,71 @@
+"""Every error the gateway raises on purpose.
+
+    GatewayError
+    ├── ConfigurationError   the start is refused: one line that says what to change
+    ├── ModuleError          a mapping module is wrong: file, line, column, and why
+    ├── Refusal              what came in is refused: Issues that say what and where
+    └── Overloaded           the store cannot keep up: the sender may try again later
+
+What an Issue says never holds a value taken from a message: a message is about a patient, and the text
+of an issue reaches logs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+
+@dataclass(frozen=True, slots=True)
+class Issue:
+    """One fault in what came in.
+
+    `reason` is a code of Spine-ErrorOrWarningCode-1, which each face turns into its own form; `location` is a FHIRPath
+    (`Bundle.entry[0].resource.timestamp`), a line of the text, or the name of a header; "" where there is none.
+    """
+
+    reason: str
+    location: str
+    text: str
+    severity: Severity = "error"
+
+
+class GatewayError(Exception):
+    """The root of every error the gateway raises on purpose."""
+
+
+class ConfigurationError(GatewayError):
+    """A setting, the applications file or the catalogue is wrong; the message is the one line an operator reads."""
+
+
+class ModuleError(GatewayError):
+    """A mapping module is wrong; `line` and `column` count from 1, 0 where there is none."""
+
+    def __init__(self, message: str, *, file: str = "", line: int = 0, column: int = 0) -> None:
+        self.message, self.file, self.line, self.column = message, file, line, column
+        place = ":".join(str(part) for part in (file, line, column) if part)
+        super().__init__(f"{place}: {message}" if place else message)
+
+
+class Refusal(GatewayError):
+    """What came in is refused, for the reasons that its issues give; sending it again unchanged cannot help."""
+
+    def __init__(self, issues: Iterable[Issue]) -> None:
+        self.issues = tuple(issues)
+        super().__init__("; ".join(f"{issue.reason} at {issue.location or 'message'}" for issue in self.issues))
+
+    @classmethod
+    def because(cls, reason: str, text: str, location: str = "") -> Refusal:
+        """A refusal for one reason."""
+        return cls([Issue(reason, location, text)])
+
+
+class Overloaded(GatewayError):
+    """The store cannot keep up; `retry_after_seconds` says when to try again."""
+
+    def __init__(self, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(f"retry after {retry_after_seconds} s")
