@@ -59,7 +59,7 @@ class LocalMesh:
         self.shared_key = "TestKey"
         self._folder, self._strict, self._log, self._python = folder, strict, log, python
         self._process: subprocess.Popen[bytes] | None = None
-        self._scratch = tempfile.TemporaryDirectory(prefix="local-mesh-")
+        self._scratch: tempfile.TemporaryDirectory[str] | None = None
 
     def __enter__(self) -> LocalMesh:
         self.start()
@@ -69,7 +69,6 @@ class LocalMesh:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.stop()
-        self._scratch.cleanup()
 
     @property
     def url(self) -> str:
@@ -86,7 +85,8 @@ class LocalMesh:
             raise LocalMeshError("mesh-sandbox is not installed: run `make install`")
         with self._listen() as listener:
             self.port = listener.getsockname()[1]
-            self._process = self._spawn(listener.fileno())
+            self._scratch = tempfile.TemporaryDirectory(prefix="local-mesh-")
+            self._process = self._spawn(listener.fileno(), Path(self._scratch.name) / "mailboxes.jsonl")
         self._wait_until_it_answers(self._process)
 
     def stop(self) -> None:
@@ -103,6 +103,9 @@ class LocalMesh:
             self._process.kill()
             self._process.wait()
             self._process = None
+        if self._scratch is not None:
+            self._scratch.cleanup()
+            self._scratch = None
 
     def restart(self) -> None:
         """Stop the server and start it again, on the same port."""
@@ -149,14 +152,14 @@ class LocalMesh:
         listener.listen(128)
         return listener
 
-    def _spawn(self, listener: int) -> subprocess.Popen[bytes]:
+    def _spawn(self, listener: int, mailboxes: Path) -> subprocess.Popen[bytes]:
         command = [str(self._python), "-W", "ignore", "-m", "uvicorn", "app:app", "--fd", str(listener)]
         command += ["--app-dir", str(Path(__file__).parent), "--http", "h11"]
         command += ["--no-access-log", "--log-level", "warning", "--timeout-graceful-shutdown", "1"]
         with open(self._log or os.devnull, "ab") as log:
             return subprocess.Popen(  # noqa: S603  no shell, and every part is ours
                 command,
-                env=self._environment(),
+                env=self._environment(mailboxes),
                 pass_fds=[listener],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -164,16 +167,15 @@ class LocalMesh:
                 start_new_session=True,  # Ctrl-C is for whoever started this, who then stops it
             )
 
-    def _environment(self) -> dict[str, str]:
-        file = Path(self._scratch.name) / "mailboxes.jsonl"
-        file.write_text("".join(_line(mailbox) for mailbox in self.mailboxes.values()), "utf-8")
+    def _environment(self, mailboxes: Path) -> dict[str, str]:
+        mailboxes.write_text("".join(_line(mailbox) for mailbox in self.mailboxes.values()), "utf-8")
         return {
             **os.environ,
             "AUTH_MODE": "full",
             "SHARED_KEY": self.shared_key,
             "STORE_MODE": "file" if self._folder else "memory",
-            "MAILBOXES_DATA_DIR": str(self._folder or self._scratch.name),
-            "MESH_SANDBOX_MAILBOXES": str(file),
+            "MAILBOXES_DATA_DIR": str(self._folder or mailboxes.parent),
+            "MESH_SANDBOX_MAILBOXES": str(mailboxes),
             "MESH_SANDBOX_STRICT": str(int(self._strict)),
         }
 
