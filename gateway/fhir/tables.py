@@ -48,6 +48,7 @@ class Tables:
         self.resources: Final = frozenset(file.resources)
         self._primitives = file.primitives
         self._specs = file.resources | file.elements
+        self.type_names: Final = tuple(self._specs)
         self._fields: dict[str, Mapping[str, Field]] = {}
 
     def fields(self, type_name: str) -> Mapping[str, Field]:
@@ -69,6 +70,12 @@ class Tables:
     def is_resource(self, type_name: str) -> bool:
         """Whether the type is a resource, one that `resourceType` may name."""
         return type_name in self.resources
+
+    def attributes(self, type_name: str) -> frozenset[str]:
+        """The elements that XML writes as attributes, and that have no extensions: Element.id and Extension.url."""
+        if self.is_resource(type_name):
+            return frozenset()
+        return frozenset(("id", "url") if type_name == "Extension" else ("id",))
 
     def choices(self, type_name: str, base: str) -> Mapping[str, Field]:
         """The members of a choice group by FHIR type: `choices("Extension", "value")["Meta"].name` is "valueMeta".

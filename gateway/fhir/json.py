@@ -1,0 +1,90 @@
+"""FHIR JSON read into plain dicts, and written from them; decimals keep their digits both ways."""
+
+from __future__ import annotations
+
+import json
+import re
+from decimal import Decimal
+from typing import Any, Final
+
+import msgspec
+
+from gateway.errors import Refusal
+from gateway.fhir.tables import Tables
+from gateway.fhir.wire import INVALID, MAX_DEPTH, NOT_WELL_FORMED, Parsed, decimal_text
+
+_DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+_ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
+_BYTE = re.compile(r"\(byte (\d+)\)").search
+_MAX_NESTING: Final = 2 * MAX_DEPTH  # each object may be in an array
+
+
+def parse_json(body: bytes, tables: Tables) -> Parsed:
+    """Read a resource from UTF-8 JSON; only that it names a resource type of `tables` is looked at, `validate` does the rest.
+
+    Raises Refusal: MESSAGE_NOT_WELL_FORMED with the position for text that is not one JSON object, or that nests deeper
+    than 200, or that has a member twice; INVALID_RESOURCE for an object that is no resource.
+    """
+    try:
+        resource = _DECODER.decode(body)
+    except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError) as error:
+        place = _BYTE(str(error))
+        raise Refusal.because(
+            NOT_WELL_FORMED, "the JSON is not well-formed", f"byte {place[1]}" if place else ""
+        ) from None
+    except RecursionError:
+        raise _too_deep() from None
+    if type(resource) is not dict:
+        raise Refusal.because(NOT_WELL_FORMED, "the JSON is not an object", "byte 0")
+    _refuse_depth(body, resource)
+    _refuse_repeats(body, resource)
+    if not tables.is_resource(str(resource.get("resourceType"))):
+        raise Refusal.because(INVALID, "resourceType is not a resource of this FHIR version", "resourceType")
+    return Parsed(resource)
+
+
+def render_json(resource: dict[str, Any]) -> bytes:
+    """Write a resource as compact UTF-8 JSON, with each Decimal as a number of the digits it came with."""
+    text = _ENCODER.encode(resource)
+    # The encoder writes a decimal below a millionth with an exponent: those few messages are written again, slowly.
+    return _ENCODER.encode(_written_out(resource)) if b"E-" in text else text
+
+
+def _written_out(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _written_out(item) for name, item in value.items()}
+    if isinstance(value, list):
+        return [_written_out(item) for item in value]
+    return msgspec.Raw(decimal_text(value).encode()) if isinstance(value, Decimal) else value
+
+
+def _refuse_depth(body: bytes, resource: dict[str, Any]) -> None:
+    if body.count(b"{") + body.count(b"[") <= _MAX_NESTING:
+        return
+    level: list[Any] = [resource]
+    for _ in range(_MAX_NESTING):
+        inner = [list(item.values()) if type(item) is dict else item for item in level]
+        level = [item for items in inner for item in items if type(item) in (dict, list)]
+        if not level:
+            return
+    raise _too_deep()
+
+
+def _too_deep() -> Refusal:
+    return Refusal.because(NOT_WELL_FORMED, f"the JSON nests deeper than {_MAX_NESTING}")
+
+
+def _refuse_repeats(body: bytes, resource: dict[str, Any]) -> None:
+    """Of a member that is there twice the decoder keeps one, which readers of the same message may not agree on.
+
+    Without escapes every quote of the text is written again, unless a member was lost. With escapes, Python's own decoder
+    looks at each object.
+    """
+    if b"\\" not in body and body.count(b'"') == _ENCODER.encode(resource).count(b'"'):
+        return
+    json.loads(body, object_pairs_hook=_refuse_repeat)
+
+
+def _refuse_repeat(pairs: list[tuple[str, Any]]) -> None:
+    if len({name for name, _ in pairs}) != len(pairs):
+        raise Refusal.because(NOT_WELL_FORMED, "an object of the JSON has a member twice")

@@ -1,0 +1,231 @@
+"""Whether a resource has the structure that the type tables give it: every fault, each with its FHIRPath.
+
+The tables are compiled once into a check for every type. A check answers something true if the value is right: this is
+what costs next to nothing. Otherwise it answers `Wrong`, or nothing at all if it is a mere pattern; only then is it
+worked out what is wrong and where, each caller putting its own step before the locations of the answer.
+
+Profiles, terminology bindings and most invariants are not looked at; of invariants ext-1 is.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import Any, Final, NamedTuple
+
+from gateway.errors import Issue, Severity
+from gateway.fhir import primitives
+from gateway.fhir.primitives import Check
+from gateway.fhir.tables import Field, Tables
+from gateway.fhir.wire import MAX_ISSUES, invalid, speakable
+
+
+def validate(resource: Any, tables: Tables) -> list[Issue]:
+    """Every fault of structure (at most 100) as an INVALID_RESOURCE Issue at its FHIRPath; empty if there is none.
+
+    `resource` is any JSON value as `parse_json` and `parse_xml` give it, numbers with a fraction as Decimal. The severity
+    is "warning" for what real messages get wrong and every reader understands: a time zone such as +58:00, a string of
+    white space only.
+    """
+    answer = _resource_check(tables)(resource)
+    if answer:
+        return []
+    root = resource.get("resourceType") if type(resource) is dict else None
+    start = root if isinstance(root, str) and tables.is_resource(root) else ""
+    return [invalid(f"{start}{fault.step}", fault.text, fault.severity) for fault in _faults(answer)[:MAX_ISSUES]]
+
+
+class _Fault(NamedTuple):
+    step: str
+    text: str
+    severity: Severity = "error"
+
+
+class Wrong:
+    """The answer of a check that found faults: it counts as false."""
+
+    __slots__ = ("faults",)
+
+    def __init__(self, faults: Iterable[_Fault]) -> None:
+        self.faults = list(faults)
+
+    def __bool__(self) -> bool:
+        return False
+
+
+def _faults(answer: object) -> list[_Fault]:
+    return answer.faults if isinstance(answer, Wrong) else []
+
+
+def _under(step: str, faults: Iterable[_Fault]) -> Iterator[_Fault]:
+    return (_Fault(f"{step}{fault.step}", fault.text, fault.severity) for fault in faults)
+
+
+class _Group(NamedTuple):
+    """The elements, and their siblings, of which an object has at most one."""
+
+    base: str
+    names: frozenset[str]
+    required: bool
+
+
+class _Type:
+    """The check of a type that has elements."""
+
+    __slots__ = ("checks", "element", "fields", "groups", "is_extension", "required", "siblings")
+
+    def __init__(self, type_name: str, tables: Tables) -> None:
+        self.fields = tables.fields(type_name)
+        self.checks: dict[str, Check] = {}
+        self.is_extension = type_name == "Extension"
+        self.required = frozenset(name for name, field in self.fields.items() if field.required and not field.choice)
+        self.groups = tuple(_groups(self.fields.values()))
+        attributes = tables.attributes(type_name)
+        self.siblings = {
+            f"_{name}": field
+            for name, field in self.fields.items()
+            if tables.is_primitive(field.type) and name not in attributes
+        }
+        self.element = self
+
+    def check(self, value: Any) -> object:
+        """True, or what is Wrong with an object of this type."""
+        if type(value) is not dict or not value:
+            return Wrong([_Fault("", "is empty" if value == {} else "is not an object")])
+        checks = self.checks
+        faults: list[_Fault] = []
+        for name, item in value.items():
+            try:
+                answer = checks[name](item)
+            except (KeyError, TypeError):  # no such element; a pattern got something that is not a string
+                answer = None
+            if not answer:
+                faults += _faults_at(name, answer) if answer is not None else self._explain(name, item, value)
+        if not self.required <= value.keys():
+            faults += self._missing(value)
+        if self.groups:
+            faults += self._group_faults(value)
+        return Wrong(faults) if faults else True
+
+    def _explain(self, name: str, item: Any, value: dict[str, Any]) -> Iterable[_Fault]:
+        """The faults of an element whose check could not say them."""
+        field = self.fields.get(name)
+        if field is not None and field.is_list:
+            return _under(f".{name}", _list_faults(field, item, value.get(f"_{name}")))
+        if field is not None:
+            return _under(f".{name}", _primitive_faults(field, item))
+        field = self.siblings.get(name)
+        if field is not None:
+            return _under(f".{name}", self._sibling_faults(field, item, value.get(field.name)))
+        return [_Fault(f".{name}" if speakable(name) else "", "there is no such element")]
+
+    def _sibling_faults(self, field: Field, item: Any, values: Any) -> Iterable[_Fault]:
+        """The faults of `_name`, which holds the id and the extensions of the primitive `name`."""
+        if not field.is_list:
+            return _faults(self.element.check(item))
+        if type(item) is not list or not item:
+            return [_Fault("", "is empty" if item == [] else "is not a list")]
+        if values is not None and (type(values) is not list or len(values) != len(item)):
+            return [_Fault("", "is not as long as the list of values it belongs to")]
+        if values is None and None in item:
+            return [_Fault("", "has null where there is no value")]
+        answers = [None if member is None else self.element.check(member) for member in item]
+        return [fault for index, answer in enumerate(answers) for fault in _under(f"[{index}]", _faults(answer))]
+
+    def _missing(self, value: dict[str, Any]) -> Iterable[_Fault]:
+        names = [name for name in self.fields if name in self.required and name not in value]
+        return [
+            _Fault(f".{name}", "is required") for name in names if f"_{name}" not in value or name not in self.checks
+        ]
+
+    def _group_faults(self, value: dict[str, Any]) -> Iterable[_Fault]:
+        faults = []
+        for base, names, required in self.groups:
+            found = names.intersection(value)
+            if len(found) > 1 and len({name.lstrip("_") for name in found}) > 1:
+                faults.append(_Fault(f".{base}", f"more than one of {base}[x] is there"))
+            elif required and not found:
+                faults.append(_Fault(f".{base}", f"one of {base}[x] is required"))
+            if self.is_extension and bool(found) == ("extension" in value):
+                faults.append(_Fault("", f"has {'both' if found else 'neither'} a value and extensions (ext-1)"))
+        return faults
+
+
+def _faults_at(name: str, answer: object) -> Iterable[_Fault]:
+    return _under(f".{name}", _faults(answer))
+
+
+def _groups(fields: Iterable[Field]) -> Iterator[_Group]:
+    members: dict[str, list[Field]] = {}
+    for field in fields:
+        if field.choice:
+            members.setdefault(field.choice, []).append(field)
+    for base, group in members.items():
+        names = frozenset(prefix + field.name for field in group for prefix in ("", "_"))
+        yield _Group(base, names, group[0].required)
+
+
+def _primitive_faults(field: Field, value: Any) -> Iterable[_Fault]:
+    found = primitives.fault(field.type, value)
+    return [_Fault("", *found)] if found else []
+
+
+def _list_faults(field: Field, value: Any, siblings: Any) -> Iterable[_Fault]:
+    """The faults of a list of primitives; null is right where the sibling list has something."""
+    if type(value) is not list or not value:
+        return [_Fault("", "is empty" if value == [] else "is not a list")]
+    present = siblings if type(siblings) is list else []
+    padded = {index for index, sibling in enumerate(present) if sibling is not None}
+    return [
+        fault
+        for index, item in enumerate(value)
+        if item is not None or index not in padded
+        for fault in _under(f"[{index}]", _primitive_faults(field, item))
+    ]
+
+
+def _each(check: Check) -> Check:
+    """The check of a list of objects."""
+
+    def check_list(value: Any) -> object:
+        if type(value) is not list or not value:
+            return Wrong([_Fault("", "is empty" if value == [] else "is not a list")])
+        answers = [check(item) for item in value]
+        if all(answers):
+            return True
+        return Wrong(fault for index, answer in enumerate(answers) for fault in _under(f"[{index}]", _faults(answer)))
+
+    return check_list
+
+
+def _each_primitive(check: Check) -> Check:
+    return lambda value: type(value) is list and value and all(map(check, value)) or None
+
+
+@cache
+def _resource_check(tables: Tables) -> Check:
+    """The check of a resource of any type; compiles the tables."""
+    types = {name: _Type(name, tables) for name in tables.type_names}
+    resources = {name: types[name].check for name in tables.resources}
+
+    def check(value: Any) -> object:
+        name = value.get("resourceType") if type(value) is dict else None
+        known = resources.get(name) if type(name) is str else None
+        if known is None:
+            return Wrong([_Fault("", "is not a resource of this FHIR version")])
+        return known(value)
+
+    for name, compiled in types.items():
+        compiled.element = types["Element"]
+        compiled.checks |= {field.name: _check_of(field, types, check) for field in compiled.fields.values()}
+        if tables.is_resource(name):
+            compiled.checks["resourceType"] = bool  # it is what led here
+    return check
+
+
+def _check_of(field: Field, types: dict[str, _Type], resource_check: Check) -> Check:
+    if field.type in primitives.CHECKS:
+        check = primitives.CHECKS[field.type]
+        return _each_primitive(check) if field.is_list else check
+    check = resource_check if field.type == "Resource" else types[field.type].check
+    return _each(check) if field.is_list else check
