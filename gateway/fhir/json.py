@@ -20,10 +20,10 @@ _MAX_NESTING: Final = 2 * MAX_DEPTH  # each object may be in an array
 
 
 def parse_json(body: bytes, tables: Tables) -> Parsed:
-    """Read a resource from UTF-8 JSON; only that it names a resource type of `tables` is looked at, `validate` does the rest.
+    """Read a resource from UTF-8 JSON; of its structure only the resource type is looked at, `validate` does the rest.
 
-    Raises Refusal: MESSAGE_NOT_WELL_FORMED with the position for text that is not one JSON object, or that nests deeper
-    than 200, or that has a member twice; INVALID_RESOURCE for an object that is no resource.
+    Raises Refusal: MESSAGE_NOT_WELL_FORMED, with the position where there is one, for text that is not one JSON object,
+    nests deeper than 200 or has a member twice; INVALID_RESOURCE for an object that is no resource.
     """
     try:
         resource = _DECODER.decode(body)
@@ -77,8 +77,8 @@ def _too_deep() -> Refusal:
 def _refuse_repeats(body: bytes, resource: dict[str, Any]) -> None:
     """Of a member that is there twice the decoder keeps one, which readers of the same message may not agree on.
 
-    Without escapes every quote of the text is written again, unless a member was lost. With escapes, Python's own decoder
-    looks at each object.
+    Without escapes every quote of the text is written again, unless a member was lost. With escapes, Python's own
+    decoder looks at each object.
     """
     if b"\\" not in body and body.count(b'"') == _ENCODER.encode(resource).count(b'"'):
         return

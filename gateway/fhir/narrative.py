@@ -9,21 +9,19 @@ from lxml import etree
 
 XHTML: Final = "{http://www.w3.org/1999/xhtml}"
 
-# FHIR, Narrative, invariant txt-1: the formatting elements of HTML 4.0 chapters 7-11 (without 9.4) and 15, links, images.
-_ELEMENTS: Final = frozenset(
-    XHTML + name
-    for name in (
-        "a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2 h3 "
-        "h4 h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt ul var"
-    ).split(" ")
-)
-_ATTRIBUTES: Final = frozenset(
-    (
-        "abbr accesskey align alt axis border cellpadding cellspacing char charoff cite class colspan coords dir frame "
-        "headers height href hreflang id idref ismap lang longdesc name nohref rel rev rowspan rules scope shape span src "
-        "style summary tabindex title type usemap valign width {http://www.w3.org/XML/1998/namespace}lang"
-    ).split(" ")
-)
+# FHIR, Narrative, invariant txt-1: what HTML 4.0 chapters 7-11 (without 9.4) and 15 have, links and images.
+_ELEMENT_NAMES: Final = """
+    a abbr acronym address area b bdo big blockquote br caption cite code col colgroup dd dfn div dl dt em h1 h2
+    h3 h4 h5 h6 hr i img kbd li map ol p pre q samp small span strong sub sup table tbody td tfoot th thead tr tt
+    ul var
+"""
+_ATTRIBUTE_NAMES: Final = """
+    abbr accesskey align alt axis border cellpadding cellspacing char charoff cite class colspan coords dir frame
+    headers height href hreflang id idref ismap lang longdesc name nohref rel rev rowspan rules scope shape span
+    src style summary tabindex title type usemap valign width
+"""
+_ELEMENTS: Final = frozenset(XHTML + name for name in _ELEMENT_NAMES.split())
+_ATTRIBUTES: Final = frozenset((*_ATTRIBUTE_NAMES.split(), "{http://www.w3.org/XML/1998/namespace}lang"))
 _SCRIPT_SCHEMES: Final = ("javascript:", "vbscript:")
 
 _PARSER: Final = etree.XMLParser(

@@ -1,7 +1,7 @@
 """The lexical forms of FHIR's primitive types.
 
-The forms are those of FHIR R4 ("Data Types", column regex), which corrected the ones of STU3 (day 00, year 0000, arcs of
-an OID that are 0) and apply to both here. White space means XML white space, as in the schemas.
+The forms are those of FHIR R4 ("Data Types", column regex), which corrected the ones of STU3 (day 00, year 0000, arcs
+of an OID that are 0) and apply to both here. White space means XML white space, as in the schemas.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from functools import cache
-from typing import Any, Final, NamedTuple
+from typing import Any, NamedTuple
 
 from gateway.errors import Issue, Severity
 from gateway.fhir import primitives
@@ -23,16 +23,16 @@ from gateway.fhir.wire import MAX_ISSUES, invalid, speakable
 def validate(resource: Any, tables: Tables) -> list[Issue]:
     """Every fault of structure (at most 100) as an INVALID_RESOURCE Issue at its FHIRPath; empty if there is none.
 
-    `resource` is any JSON value as `parse_json` and `parse_xml` give it, numbers with a fraction as Decimal. The severity
-    is "warning" for what real messages get wrong and every reader understands: a time zone such as +58:00, a string of
-    white space only.
+    `resource` is any JSON value as `parse_json` and `parse_xml` give it, numbers with a fraction as Decimal. The
+    severity is "warning" for what real messages get wrong to no harm: a time zone such as +58:00, a string of white
+    space only.
     """
     answer = _resource_check(tables)(resource)
     if answer:
         return []
     root = resource.get("resourceType") if type(resource) is dict else None
     start = root if isinstance(root, str) and tables.is_resource(root) else ""
-    return [invalid(f"{start}{fault.step}", fault.text, fault.severity) for fault in _faults(answer)[:MAX_ISSUES]]
+    return [invalid(f"{start}{fault.step}", fault.text, fault.severity) for fault in _faults(answer)]
 
 
 class _Fault(NamedTuple):
@@ -42,12 +42,14 @@ class _Fault(NamedTuple):
 
 
 class Wrong:
-    """The answer of a check that found faults: it counts as false."""
+    """The answer of a check that found faults: it counts as false. Of very many it keeps some, errors first."""
 
     __slots__ = ("faults",)
 
     def __init__(self, faults: Iterable[_Fault]) -> None:
         self.faults = list(faults)
+        if len(self.faults) > MAX_ISSUES:
+            self.faults = sorted(self.faults, key=lambda fault: fault.severity)[:MAX_ISSUES]
 
     def __bool__(self) -> bool:
         return False
@@ -70,7 +72,7 @@ class _Group(NamedTuple):
 
 
 class _Type:
-    """The check of a type that has elements."""
+    """A type that has elements: their checks by name, and what else must hold of them."""
 
     __slots__ = ("checks", "element", "fields", "groups", "is_extension", "required", "siblings")
 
@@ -86,28 +88,9 @@ class _Type:
             for name, field in self.fields.items()
             if tables.is_primitive(field.type) and name not in attributes
         }
-        self.element = self
+        self.element: Check = bool  # until every type is known
 
-    def check(self, value: Any) -> object:
-        """True, or what is Wrong with an object of this type."""
-        if type(value) is not dict or not value:
-            return Wrong([_Fault("", "is empty" if value == {} else "is not an object")])
-        checks = self.checks
-        faults: list[_Fault] = []
-        for name, item in value.items():
-            try:
-                answer = checks[name](item)
-            except (KeyError, TypeError):  # no such element; a pattern got something that is not a string
-                answer = None
-            if not answer:
-                faults += _faults_at(name, answer) if answer is not None else self._explain(name, item, value)
-        if not self.required <= value.keys():
-            faults += self._missing(value)
-        if self.groups:
-            faults += self._group_faults(value)
-        return Wrong(faults) if faults else True
-
-    def _explain(self, name: str, item: Any, value: dict[str, Any]) -> Iterable[_Fault]:
+    def explain(self, name: str, item: Any, value: dict[str, Any]) -> Iterable[_Fault]:
         """The faults of an element whose check could not say them."""
         field = self.fields.get(name)
         if field is not None and field.is_list:
@@ -122,23 +105,23 @@ class _Type:
     def _sibling_faults(self, field: Field, item: Any, values: Any) -> Iterable[_Fault]:
         """The faults of `_name`, which holds the id and the extensions of the primitive `name`."""
         if not field.is_list:
-            return _faults(self.element.check(item))
+            return _faults(self.element(item))
         if type(item) is not list or not item:
             return [_Fault("", "is empty" if item == [] else "is not a list")]
         if values is not None and (type(values) is not list or len(values) != len(item)):
             return [_Fault("", "is not as long as the list of values it belongs to")]
         if values is None and None in item:
             return [_Fault("", "has null where there is no value")]
-        answers = [None if member is None else self.element.check(member) for member in item]
+        answers = [None if member is None else self.element(member) for member in item]
         return [fault for index, answer in enumerate(answers) for fault in _under(f"[{index}]", _faults(answer))]
 
-    def _missing(self, value: dict[str, Any]) -> Iterable[_Fault]:
+    def missing(self, value: dict[str, Any]) -> Iterable[_Fault]:
         names = [name for name in self.fields if name in self.required and name not in value]
         return [
             _Fault(f".{name}", "is required") for name in names if f"_{name}" not in value or name not in self.checks
         ]
 
-    def _group_faults(self, value: dict[str, Any]) -> Iterable[_Fault]:
+    def group_faults(self, value: dict[str, Any]) -> Iterable[_Fault]:
         faults = []
         for base, names, required in self.groups:
             found = names.intersection(value)
@@ -149,6 +132,30 @@ class _Type:
             if self.is_extension and bool(found) == ("extension" in value):
                 faults.append(_Fault("", f"has {'both' if found else 'neither'} a value and extensions (ext-1)"))
         return faults
+
+
+def _object_check(shape: _Type) -> Check:
+    """The check of an object of a type; it runs for every object of every message."""
+    checks, required, groups = shape.checks, shape.required, shape.groups
+
+    def check(value: Any) -> object:
+        if type(value) is not dict or not value:
+            return Wrong([_Fault("", "is empty" if value == {} else "is not an object")])
+        faults: list[_Fault] = []
+        for name, item in value.items():
+            try:
+                answer = checks[name](item)
+            except (KeyError, TypeError):  # no such element; a pattern got something that is not a string
+                answer = None
+            if not answer:
+                faults += _faults_at(name, answer) if answer is not None else shape.explain(name, item, value)
+        if required and not required <= value.keys():
+            faults += shape.missing(value)
+        if groups:
+            faults += shape.group_faults(value)
+        return Wrong(faults) if faults else True
+
+    return check
 
 
 def _faults_at(name: str, answer: object) -> Iterable[_Fault]:
@@ -199,14 +206,15 @@ def _each(check: Check) -> Check:
 
 
 def _each_primitive(check: Check) -> Check:
-    return lambda value: type(value) is list and value and all(map(check, value)) or None
+    return lambda value: (type(value) is list and value and all(map(check, value))) or None
 
 
 @cache
 def _resource_check(tables: Tables) -> Check:
     """The check of a resource of any type; compiles the tables."""
     types = {name: _Type(name, tables) for name in tables.type_names}
-    resources = {name: types[name].check for name in tables.resources}
+    checks = {name: _object_check(compiled) for name, compiled in types.items()}
+    resources = {name: checks[name] for name in tables.resources}
 
     def check(value: Any) -> object:
         name = value.get("resourceType") if type(value) is dict else None
@@ -215,17 +223,17 @@ def _resource_check(tables: Tables) -> Check:
             return Wrong([_Fault("", "is not a resource of this FHIR version")])
         return known(value)
 
+    checks["Resource"] = check
     for name, compiled in types.items():
-        compiled.element = types["Element"]
-        compiled.checks |= {field.name: _check_of(field, types, check) for field in compiled.fields.values()}
+        compiled.element = checks["Element"]
+        compiled.checks |= {field.name: _check_of(field, checks) for field in compiled.fields.values()}
         if tables.is_resource(name):
             compiled.checks["resourceType"] = bool  # it is what led here
     return check
 
 
-def _check_of(field: Field, types: dict[str, _Type], resource_check: Check) -> Check:
+def _check_of(field: Field, checks: dict[str, Check]) -> Check:
     if field.type in primitives.CHECKS:
         check = primitives.CHECKS[field.type]
         return _each_primitive(check) if field.is_list else check
-    check = resource_check if field.type == "Resource" else types[field.type].check
-    return _each(check) if field.is_list else check
+    return _each(checks[field.type]) if field.is_list else checks[field.type]

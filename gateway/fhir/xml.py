@@ -18,14 +18,14 @@ from lxml import etree
 from gateway.errors import Issue, Refusal, Severity
 from gateway.fhir.narrative import XHTML, write_div
 from gateway.fhir.tables import Field, Tables
-from gateway.fhir.wire import MAX_DEPTH, MAX_ISSUES, NOT_WELL_FORMED, Parsed, below, invalid, speakable
+from gateway.fhir.wire import MAX_DEPTH, MAX_ISSUES, Parsed, below, invalid, speakable
 from gateway.fhir.xml_render import render_xml
+from gateway.fhir.xml_tree import XML_SPACE, read_tree
 
 __all__ = ["parse_xml", "render_xml"]
 
 FHIR: Final = "{http://hl7.org/fhir}"
 _SCHEMA_LOCATION: Final = "{http://www.w3.org/2001/XMLSchema-instance}schemaLocation"
-_XML_SPACE: Final = " \t\r\n"
 _INTEGER = re.compile(r"[+-]?[0-9]{1,18}").fullmatch
 _DECIMAL = re.compile(r"[+-]?[0-9]{1,40}(\.[0-9]{1,40})?([eE][+-]?[0-9]{1,2})?").fullmatch
 _LEADING_ZERO = re.compile(r"[+-]?0[0-9]").match
@@ -34,62 +34,17 @@ _LEADING_ZERO = re.compile(r"[+-]?0[0-9]").match
 def parse_xml(body: bytes, tables: Tables) -> Parsed:
     """Read a resource from FHIR XML in any encoding that its declaration or byte order mark names.
 
-    Raises Refusal: MESSAGE_NOT_WELL_FORMED with line and column, also for any DOCTYPE; INVALID_RESOURCE with every fault
-    of structure (at most 100), each with its FHIRPath and line. Values are not looked at: `validate` does that.
+    Raises Refusal: MESSAGE_NOT_WELL_FORMED with line and column, also for any DOCTYPE; INVALID_RESOURCE with every
+    fault of structure (at most 100), each with its FHIRPath and line. Values are not looked at: `validate` does that.
     """
-    root = _tree(body)
+    root = read_tree(body)
     reader = _Reader(tables)
     resource = reader.read(root)
-    if etree.tostring(root, method="text", encoding="unicode").strip(_XML_SPACE):
+    if etree.tostring(root, method="text", encoding="unicode").strip(XML_SPACE):
         reader.find_stray_text(root)
     if reader.faults:
         raise Refusal(reader.faults)
     return Parsed(resource, tuple(reader.warnings))
-
-
-# --- well-formed text to a tree
-
-
-def _parser(*, remove_blank_text: bool) -> etree.XMLParser:
-    return etree.XMLParser(
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-        collect_ids=False,
-        remove_blank_text=remove_blank_text,
-    )
-
-
-_QUICK_PARSER: Final = _parser(remove_blank_text=True)
-_EXACT_PARSER: Final = _parser(remove_blank_text=False)
-
-
-def _tree(body: bytes) -> etree._Element:
-    """The root element; blank text is left out, except where a narrative is."""
-    if b"<!DOCTYPE" in body:  # before anything it declares is looked at
-        raise Refusal.because(NOT_WELL_FORMED, "a DOCTYPE is not allowed")
-    try:
-        root = etree.fromstring(body, _QUICK_PARSER)
-        if next(root.iter(f"{XHTML}div"), None) is not None:
-            root = etree.fromstring(body, _EXACT_PARSER)
-    except etree.XMLSyntaxError as error:
-        raise _not_well_formed(error) from None
-    if root.getroottree().docinfo.internalDTD is not None:  # one in an encoding that is not a superset of ASCII
-        raise Refusal.because(NOT_WELL_FORMED, "a DOCTYPE is not allowed")
-    return root
-
-
-def _not_well_formed(error: etree.XMLSyntaxError) -> Refusal:
-    """The words of libxml2 may quote the message, so only the name of the error is kept."""
-    line, column = error.position
-    code = etree.ErrorTypes._getName(error.code or 0, "ERR_UNKNOWN").removeprefix("ERR_").replace("_", " ").lower()
-    return Refusal.because(NOT_WELL_FORMED, f"the XML is not well-formed: {code}", f"line {line}, column {column}")
-
-
-# --- what the tables say, arranged for reading
 
 
 class _Slot:
@@ -137,9 +92,6 @@ def _reader_of(field: Field, tables: Tables) -> Callable[[_Reader, etree._Elemen
     return _read_primitive if tables.is_primitive(field.type) else _read_object
 
 
-# --- a tree to a dict
-
-
 class _Extended:
     """A primitive with an id or extensions, which the JSON form holds in a sibling property."""
 
@@ -184,9 +136,9 @@ class _Reader:
         last = 0
         extended = False
         for child in element:
-            slot = slots.get(child.tag)
+            slot = slots.get(child.tag)  # type: ignore[arg-type]  # no comments or instructions: a tag is a string
             if slot is None:
-                self._unknown(element, child)
+                self._unknown(child)
                 continue
             if slot.order < last:
                 self.fault(child, "is out of the order of the schema", "warning")
@@ -242,7 +194,7 @@ class _Reader:
         try:
             for element in root.iter(f"{FHIR}*"):
                 texts = [element.text, *(child.tail for child in element)]
-                if any(text and text.strip(_XML_SPACE) for text in texts):
+                if any(text and text.strip(XML_SPACE) for text in texts):
                     self.fault(element, "holds text outside its value")
         except _EnoughFaults:
             return
@@ -276,50 +228,49 @@ class _Reader:
         elif slot.name in out or sibling_name in out:
             self.fault(child, "is there more than once")
         else:
-            out |= (
-                {sibling_name: value.sibling}
-                if value.value is None
-                else {slot.name: value.value, sibling_name: value.sibling}
-            )
+            out |= {} if value.value is None else {slot.name: value.value}
+            out[sibling_name] = value.sibling
         return True
 
     def _resource_plan(self, element: etree._Element) -> _Plan | None:
-        namespace, _, name = element.tag.rpartition("}")
-        return self.plans[name] if f"{namespace}}}" == FHIR and self.tables.is_resource(name) else None
+        tag = _tag(element)
+        name = tag.removeprefix(FHIR)
+        return self.plans[name] if name != tag and self.tables.is_resource(name) else None
 
-    def _unknown(self, parent: etree._Element, child: etree._Element) -> None:
-        name = etree.QName(child).localname
-        if not child.tag.startswith(FHIR):
-            self.fault(child, "is not in the namespace of FHIR")
-        else:
-            called = f" called {name!r}" if speakable(name) else ""
-            self.fault(child, f"there is no such element{called}")
+    def _unknown(self, child: etree._Element) -> None:
+        is_ours = _tag(child).startswith(FHIR)
+        self.fault(child, "there is no such element" if is_ours else "is not in the namespace of FHIR")
 
     def _unknown_attribute(self, element: etree._Element, name: str) -> None:
-        self.fault(
-            element,
-            f"has an attribute {name!r} that does not belong there" if speakable(name) else "has an unknown attribute",
-        )
+        called = f" {name!r}" if speakable(name) else ""
+        self.fault(element, f"has an attribute{called} that does not belong there")
 
     def _location(self, element: etree._Element) -> str:
         """The FHIRPath of an element; an unknown one is named only if its name may be repeated."""
-        chain = [element, *element.iterancestors()][::-1]
-        plan = self._resource_plan(chain[0])
+        root, *steps = [element, *element.iterancestors()][::-1]
+        plan = self._resource_plan(root)
         location = plan.type_name if plan else ""
-        in_slot = False
-        for step in chain[1:]:
-            slot = None
-            if in_slot:
-                plan, in_slot = self._resource_plan(step), False
+        in_resource_slot = False
+        for step in steps:
+            if in_resource_slot:
+                plan, in_resource_slot = self._resource_plan(step), False
                 continue
-            slot = plan.slots.get(step.tag) if plan else None
+            slot = plan.slots.get(_tag(step)) if plan else None
             if slot is None:
-                return below(location, etree.QName(step).localname)
-            index = sum(1 for _ in step.itersiblings(step.tag, preceding=True))
-            location += f".{slot.name}[{index}]" if slot.is_list else f".{slot.name}"
-            in_slot = slot.read is _read_resource
+                return below(location, _tag(step).rpartition("}")[2])
+            location += f".{slot.name}[{_index(step)}]" if slot.is_list else f".{slot.name}"
+            in_resource_slot = slot.read is _read_resource
             plan = slot.inner or self.plans["Element"]
         return location
+
+
+def _tag(element: etree._Element) -> str:
+    return str(element.tag)
+
+
+def _index(element: etree._Element) -> int:
+    """The place of an element among those before it that have its name."""
+    return len(list(element.itersiblings(_tag(element), preceding=True)))
 
 
 def _read_primitive(reader: _Reader, element: etree._Element, slot: _Slot, depth: int) -> Any:

@@ -23,8 +23,8 @@ _ESCAPES: Final = {"&": "&amp;", "<": "&lt;", ">": "&gt;", '"': "&quot;", "\t": 
 def render_xml(resource: dict[str, Any], tables: Tables) -> bytes:
     """Write a resource that `validate` has passed as UTF-8 XML, elements in the order of the schema.
 
-    Raises Refusal (INVALID_RESOURCE) for what cannot be written: an element the tables do not have, a value of the wrong
-    shape, a character that XML does not allow.
+    Raises Refusal (INVALID_RESOURCE) for what cannot be written: an element the tables do not have, a value of the
+    wrong shape, a character that XML does not allow.
     """
     writer = _Writer(tables)
     try:
@@ -46,7 +46,7 @@ class _Slot:
 
 @cache
 def _plans(tables: Tables) -> dict[str, dict[str, _Slot]]:
-    """For every type its slots by JSON name; the sibling of a primitive (`_birthDate`) has the slot of the primitive."""
+    """For every type its slots by JSON name; the sibling of a primitive (`_birthDate`) has the slot of its value."""
     plans: dict[str, dict[str, _Slot]] = {name: {} for name in tables.type_names}
     for name, slots in plans.items():
         attributes = tables.attributes(name)
@@ -83,33 +83,30 @@ class _Writer:
 
     def object(self, tag: str, content: dict[str, Any], slots: dict[str, _Slot], attributes: str = "") -> None:
         """An element with its children, ordered as in the schema."""
-        children = sorted([(slots[name].order, name) for name in content])
-        position = 0
-        while position < len(children) and children[position][0] < 0:
-            name = children[position][1]
+        ordered = sorted([(slots[name].order, name) for name in content])
+        while ordered and ordered[0][0] < 0:
+            name = ordered.pop(0)[1]
             attributes += f' {name}="{_text(content[name])}"'
-            position += 1
-        if position == len(children):
+        if not ordered:
             self.out.append(f"<{tag}{attributes}/>")
             return
         self.out.append(f"<{tag}{attributes}>")
-        has_siblings = any([name[0] == "_" for _, name in children])
-        for _, name in children[position:]:
-            if has_siblings and (name[0] != "_" or name[1:] not in content):
-                self._extended(content.get(name.lstrip("_")), content.get(f"_{name.lstrip('_')}"), slots[name])
-            elif not has_siblings:
-                self._plain(content[name], slots[name])
+        for _, name in ordered:
+            slot = slots[name]
+            if name[0] == "_" or f"_{name}" in content:
+                self._extended(name, content, slot)
+            elif type(content[name]) is list:
+                for item in content[name]:
+                    slot.write(self, item, None, slot)
+            else:
+                slot.write(self, content[name], None, slot)
         self.out.append(f"</{tag}>")
 
-    def _plain(self, value: Any, slot: _Slot) -> None:
-        if type(value) is list:
-            for item in value:
-                slot.write(self, item, None, slot)
-        else:
-            slot.write(self, value, None, slot)
-
-    def _extended(self, value: Any, sibling: Any, slot: _Slot) -> None:
-        """A value beside its id and extensions, in an object where some primitive has them."""
+    def _extended(self, name: str, content: dict[str, Any], slot: _Slot) -> None:
+        """A value beside its id and extensions; called for each of the two, it writes them once."""
+        value, sibling = content.get(slot.name), content.get(f"_{slot.name}")
+        if name != slot.name and value is not None:
+            return
         if type(value) is list or type(sibling) is list:
             for item, item_sibling in zip_longest(value or (), sibling or ()):
                 slot.write(self, item, item_sibling, slot)
