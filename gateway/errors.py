@@ -4,7 +4,7 @@
     ├── ConfigurationError   the start is refused: one line that says what to change
     ├── ModuleError          a mapping module is wrong: file, line, column, and why
     ├── Refusal              what came in is refused: Issues that say what and where
-    └── Overloaded           the store cannot keep up: the sender may try again later
+    └── Unavailable          the store cannot take it now: the sender may try again later
 
 What an Issue says never holds a value taken from a message: a message is about a patient, and the text
 of an issue reaches logs.
@@ -63,9 +63,9 @@ class Refusal(GatewayError):
         return cls([Issue(reason, location, text)])
 
 
-class Overloaded(GatewayError):
-    """The store cannot keep up; `retry_after_seconds` says when to try again."""
+class Unavailable(GatewayError):
+    """The store cannot take it now, nothing was kept; `retry_after_seconds` says when to try again."""
 
-    def __init__(self, retry_after_seconds: int) -> None:
+    def __init__(self, why: str, retry_after_seconds: int = 5) -> None:
         self.retry_after_seconds = retry_after_seconds
-        super().__init__(f"retry after {retry_after_seconds} s")
+        super().__init__(why)

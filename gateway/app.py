@@ -1,0 +1,188 @@
+"""The service: its parts, joined, and the ASGI application that serves them."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import gc
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import structlog
+from fastapi import FastAPI, Response
+from fastapi.responses import JSONResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+
+from gateway import applications as parties
+from gateway import catalogue as event_catalogue
+from gateway.applications import Applications
+from gateway.delivery.channels.base import Channel
+from gateway.delivery.channels.mesh import Mesh
+from gateway.delivery.channels.webhook import Webhook
+from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.render import Renderer
+from gateway.errors import ConfigurationError
+from gateway.faces.authenticate import Authenticator
+from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.routes import Parts, nems_routes, r4_routes
+from gateway.intake import Intake
+from gateway.mapping.modules import Modules
+from gateway.resources import folder
+from gateway.schedule import Schedule
+from gateway.settings import Settings
+from gateway.store.sqlite import SqliteStore
+from gateway.subscriptions.book import Book
+from gateway.subscriptions.index import Index
+from mesh.mailbox import Mailbox, MailboxSettings
+from mesh.outcome import Result
+
+log = structlog.get_logger()
+
+
+class Gateway:
+    """The gateway of one process. What can be wrong in its configuration is found out when it is made.
+
+    Raises:
+        ConfigurationError: the catalogue, the applications file, a mapping module or the MESH settings are wrong.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+        self.catalogue = event_catalogue.load(folder("config") / "event-types")
+        self.modules = Modules.load(folder("mappings"))
+        self.applications = (
+            parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
+        )
+        self.mailbox = Mailbox(_mailbox_settings(settings)) if settings.mesh.url else None
+        self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
+        self.index = Index()
+        self.book = Book(self.store, self.index)
+        self.authenticator = Authenticator(settings.security.mode, self.applications)
+
+    async def start(self) -> None:
+        """Open the store, load the subscriptions, and begin to deliver and to collect."""
+        await self.store.open()
+        await self.book.load()
+        settings = self.settings
+        self.channels = self._channels()
+        renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
+        self.dispatcher = Dispatcher(
+            self.store, renderer, self.channels, settings.delivery, settings.longest_attempt_seconds
+        )
+        self.intake = Intake(
+            store=self.store,
+            catalogue=self.catalogue,
+            modules=self.modules,
+            index=self.index,
+            outbox=self.dispatcher,
+            base_url=settings.http.base_url,
+        )
+        self.schedule = self._schedule()
+        self._delivering = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
+        # What start-up made lives as long as the process: the collector need not look at it again and again.
+        gc.freeze()
+        log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mailbox))
+
+    async def stop(self) -> None:
+        """Finish what is under way, within the set time, and give the rest back to the store."""
+        if self.schedule:
+            await self.schedule.stop()
+        await self.dispatcher.stop()
+        await self._delivering
+        for channel in self.channels.values():
+            await channel.close()
+        if self.mailbox:
+            self.mailbox.close()
+        await self.store.close()
+        log.info("stop")
+
+    def parts(self) -> Parts:
+        """What the faces are made of."""
+        return Parts(
+            intake=self.intake,
+            book=self.book,
+            catalogue=self.catalogue,
+            authenticator=self.authenticator,
+            base_url=self.settings.http.base_url,
+            max_body_bytes=self.settings.http.max_body_bytes,
+            anywhere=self.settings.security.mode == "open",
+        )
+
+    async def check_mesh(self) -> str:
+        """How MESH is: `ok`, `not set up`, or what an attempt to reach it came to."""
+        if self.mailbox is None:
+            return "not set up"
+        outcome = await asyncio.to_thread(self.mailbox.ping)
+        return "ok" if outcome.result is Result.ACCEPTED else outcome.result
+
+    def _channels(self) -> dict[str, Channel]:
+        settings = self.settings
+        webhook = Webhook(settings.delivery.webhook_seconds, settings.security.mode == "open", self.book.get)
+        channels: dict[str, Channel] = {"rest-hook": webhook}
+        if self.mailbox:
+            channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads)
+        return channels
+
+    def _schedule(self) -> Schedule | None:
+        if self.mailbox is None:
+            return None
+        inbox = MeshInbox(self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode)
+        schedule = Schedule(self.mailbox, inbox, self.settings.mesh.poll_seconds)
+        schedule.start()
+        return schedule
+
+
+def create(gateway: Gateway) -> FastAPI:
+    """The ASGI application of a gateway that has started; its lifespan ends with the gateway's."""
+
+    @contextlib.asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        await gateway.stop()
+
+    app = FastAPI(title="FHIR event gateway", lifespan=lifespan)
+    # Before what FastAPI routes: the busiest route is found first.
+    app.router.routes[:0] = [*nems_routes(gateway.parts()), *r4_routes(gateway.parts())]
+    _add_probes(app, gateway)
+    return app
+
+
+def _add_probes(app: FastAPI, gateway: Gateway) -> None:
+    @app.get("/livez", tags=["operations"])
+    async def livez() -> dict[str, str]:
+        """Whether the process answers at all."""
+        return {"status": "ok"}
+
+    @app.get("/readyz", tags=["operations"])
+    async def readyz() -> JSONResponse:
+        """Whether the gateway can take in events: 503 unless the store answers and is migrated.
+
+        MESH is told of too, but a MESH that is away does not make the gateway unready: what is for it waits in the
+        store.
+        """
+        checks = await gateway.store.check() | {"mesh": await gateway.check_mesh()}
+        ready = checks["store"] == checks["migrations"] == "ok"
+        status = "not ready" if not ready else "ok" if checks["mesh"] in {"ok", "not set up"} else "degraded"
+        return JSONResponse({"status": status, "checks": checks}, 200 if ready else 503)
+
+    @app.get("/metrics", tags=["operations"])
+    async def metrics() -> Response:
+        """The metrics, in the text format of Prometheus."""
+        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _mailbox_settings(settings: Settings) -> MailboxSettings:
+    mesh = settings.mesh
+    try:
+        return MailboxSettings(
+            url=mesh.url.rstrip("/"),
+            mailbox_id=mesh.mailbox,
+            password=mesh.password.get_secret_value(),
+            shared_key=mesh.shared_key.get_secret_value(),
+            connect_seconds=mesh.connect_seconds,
+            read_seconds=mesh.read_seconds,
+            verify=mesh.ca_file or None,
+            cert=(mesh.cert_file, mesh.key_file) if mesh.cert_file else None,
+        )
+    except ValueError as error:
+        raise ConfigurationError(f"mesh (GATEWAY_MESH): {error}") from None

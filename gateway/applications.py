@@ -1,0 +1,131 @@
+"""The parties: who they are, and what they may do."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from gateway.catalogue import Catalogue
+from gateway.documents import read_yaml
+from gateway.errors import ConfigurationError
+from gateway.subscriptions.subscription import Kind
+
+
+class Application(BaseModel):
+    """A party. `publish` and `subscribe` hold ids of event types, once `load` has resolved their names."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
+    name: str
+    ods_codes: frozenset[str] = frozenset()
+    asids: frozenset[Annotated[str, Field(pattern=r"^[0-9]{12}$")]] = frozenset()
+    mailboxes: frozenset[str] = frozenset()
+    publish: frozenset[str] = frozenset()
+    subscribe: frozenset[str] = frozenset()
+    subscription_kinds: frozenset[Kind] = frozenset()
+
+    def may_publish(self, event_type: str) -> bool:
+        """Whether it may publish events of that type."""
+        return event_type in self.publish
+
+    def may_subscribe(self, event_type: str, kind: Kind) -> bool:
+        """Whether it may have subscriptions of that kind to that type."""
+        return event_type in self.subscribe and kind in self.subscription_kinds
+
+    def may_use_mailbox(self, mailbox: str) -> bool:
+        """Whether its subscriptions may deliver to that MESH mailbox."""
+        return mailbox in self.mailboxes
+
+    def acts_for(self, ods_code: str) -> bool:
+        """Whether it acts for that organisation."""
+        return ods_code in self.ods_codes
+
+
+class LocalApplication(Application):
+    """Every caller of open mode: it may do all."""
+
+    def may_publish(self, event_type: str) -> bool:
+        return True
+
+    def may_subscribe(self, event_type: str, kind: Kind) -> bool:
+        return True
+
+    def may_use_mailbox(self, mailbox: str) -> bool:
+        return True
+
+    def acts_for(self, ods_code: str) -> bool:
+        return True
+
+
+LOCAL = LocalApplication(id="local", name="Local application of open mode")
+
+
+class Applications:
+    """The declared parties.
+
+    Raises:
+        ConfigurationError: two of them share an id, an ASID or a mailbox.
+    """
+
+    def __init__(self, applications: Iterable[Application] = ()) -> None:
+        self._by_id: dict[str, Application] = {}
+        self._by_asid: dict[str, Application] = {}
+        self._by_mailbox: dict[str, Application] = {}
+        for application in applications:
+            if application.id in {LOCAL.id, *self._by_id}:
+                raise ConfigurationError(f"application {application.id!r}: the id is taken")
+            self._by_id[application.id] = application
+            for asid in application.asids:
+                _claim(self._by_asid, asid, application)
+            for mailbox in application.mailboxes:
+                _claim(self._by_mailbox, mailbox, application)
+
+    def with_asid(self, asid: str) -> Application | None:
+        """The party that calls as that accredited system."""
+        return self._by_asid.get(asid)
+
+    def with_mailbox(self, mailbox: str) -> Application | None:
+        """The party whose MESH mailbox that is."""
+        return self._by_mailbox.get(mailbox)
+
+
+def _claim(table: dict[str, Application], key: str, application: Application) -> None:
+    holder = table.setdefault(key, application)
+    if holder is not application:
+        raise ConfigurationError(f"applications {holder.id!r} and {application.id!r} share {key}")
+
+
+class _File(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+    applications: list[Application]
+
+
+def load(path: Path, catalogue: Catalogue) -> Applications:
+    """Read the applications file.
+
+    Raises:
+        ConfigurationError: the file is missing or wrong; the message names the file and the place.
+    """
+    try:
+        declared = _File.model_validate(read_yaml(path)).applications
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise ConfigurationError(f"{path}: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+    try:
+        return Applications([_resolved(application, catalogue) for application in declared])
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{path}: {error}") from None
+
+
+def _resolved(application: Application, catalogue: Catalogue) -> Application:
+    return application.model_copy(
+        update={
+            "publish": catalogue.resolve(application.publish),
+            "subscribe": catalogue.resolve(application.subscribe),
+        }
+    )

@@ -1,0 +1,89 @@
+"""The command line: `gateway serve`, `migrate`, `demo`, `events`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from gateway import settings as configuration
+from gateway.errors import GatewayError
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
+    help="A gateway between NEMS, MNS, FHIR R4 subscriptions and MESH.",
+)  # fmt: skip
+events = typer.Typer(no_args_is_help=True, help="Look at the events that came in, and where each delivery stands.")
+app.add_typer(events, name="events")
+
+Config = Annotated[
+    Path | None, typer.Option("--config", envvar=[], help="A settings file (TOML) over config/default.toml.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+
+@app.command()
+def serve(config: Config = None) -> None:
+    """Run the gateway until it is stopped."""
+    from gateway.serve import serve as run
+
+    run(configuration.load(config))
+
+
+@app.command()
+def migrate(config: Config = None) -> None:
+    """Bring the database up to this release; `gateway serve` does so itself on SQLite."""
+    from gateway.store.sqlite import migrate_file
+
+    path = configuration.load(config).store.path
+    applied = migrate_file(path)
+    for migration in applied:
+        typer.echo(f"applied {migration.number:04} {migration.name}")
+    if not applied:
+        typer.echo("nothing to do")
+
+
+@app.command()
+def demo(
+    once: Annotated[bool, typer.Option("--once", help="Stop after the table instead of serving on.")] = False,
+    folder: Annotated[Path, typer.Option(help="Where to keep the demo's files; emptied first.")] = Path("var/demo"),
+    port: Annotated[int, typer.Option(help="The gateway's port.")] = 8000,
+    mesh_port: Annotated[int, typer.Option(help="The local MESH's port.")] = 8700,
+) -> None:
+    """Run the main job on this machine: a local MESH, the gateway, three events, and a table of what became of them."""
+    from gateway.demo import Demo
+
+    Demo(folder, port, mesh_port).run(once=once)
+
+
+@events.command("list")
+def list_events(
+    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """The newest events."""
+    from gateway import trace
+
+    trace.print_events(configuration.load(config).store.path, limit, as_json=as_json)
+
+
+@events.command("show")
+def show_event(
+    identity: Annotated[str, typer.Argument(metavar="ID")], as_json: AsJson = False, config: Config = None
+) -> None:
+    """One event: what came in, which subscriptions matched, each delivery and each attempt."""
+    from gateway import trace
+
+    trace.print_event(configuration.load(config).store.path, identity, as_json=as_json)
+
+
+def main() -> None:
+    """The entry point: what is wrong with the configuration is told in one line."""
+    try:
+        app()
+    except GatewayError as error:
+        sys.stderr.write(f"gateway: {error}\n")
+        sys.exit(2)

@@ -1,0 +1,59 @@
+"""What a channel is: the way to one kind of endpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+from uuid import UUID
+
+from gateway.events import Delivery, Event
+
+
+class Result(StrEnum):
+    """What came of an attempt.
+
+    DELIVERED  the endpoint has it.
+    REFUSED    the endpoint will never take it: no further attempt.
+    FAILED     it did not arrive; try again.
+    UNCERTAIN  it may have arrived; find out where that can be done, then try again.
+    """
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    FAILED = "failed"
+    UNCERTAIN = "uncertain"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What came of an attempt; `detail` is for an operator and holds nothing of the notification."""
+
+    result: Result
+    status: int | None = None
+    detail: str = ""
+    remote_id: str = ""
+    retry_after_seconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Notification:
+    """An event rendered for a delivery; `id` never changes between attempts, so that a receiver can tell a repeat."""
+
+    id: UUID
+    delivery: Delivery
+    event: Event
+    body: bytes
+    media_type: str
+
+
+class Channel(Protocol):
+    """The way to one kind of endpoint."""
+
+    async def send(self, notification: Notification) -> Outcome:
+        """Make one attempt; never raises for what the other side does."""
+        ...
+
+    async def close(self) -> None:
+        """Finish what is under way, and let go of connections and threads."""
+        ...

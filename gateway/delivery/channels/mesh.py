@@ -1,0 +1,69 @@
+"""The MESH channel: a message to a mailbox, sent from the gateway's own."""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+
+from gateway.delivery.channels.base import Notification, Outcome, Result
+from mesh.mailbox import Mailbox
+from mesh.message import OutgoingMessage
+from mesh.outcome import Outcome as Sent
+from mesh.outcome import Result as SentResult
+
+_RESULTS = {
+    SentResult.ACCEPTED: Result.DELIVERED,
+    SentResult.REJECTED: Result.REFUSED,
+    # The mailbox is refused, not the message: it goes out once an operator has mended the settings.
+    SentResult.AUTH: Result.FAILED,
+    SentResult.THROTTLED: Result.FAILED,
+    SentResult.NOT_SENT: Result.FAILED,
+    SentResult.UNKNOWN: Result.UNCERTAIN,
+}
+
+
+class Mesh:
+    """Sends notifications by MESH, each in a thread of its own pool: mesh-client is synchronous, and a send can take
+    long.
+    """
+
+    def __init__(self, mailbox: Mailbox, threads: int) -> None:
+        self._mailbox = mailbox
+        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mesh-send")
+
+    async def close(self) -> None:
+        """Let sends under way finish; the mailbox stays open."""
+        await asyncio.to_thread(self._pool.shutdown, True, cancel_futures=True)
+
+    async def send(self, notification: Notification) -> Outcome:
+        message = _message(notification)
+        # MESH takes a message twice if it is posted twice: after an attempt whose end is not known, look first.
+        call = self._mailbox.resend if notification.delivery.uncertain else self._mailbox.send
+        sent = await asyncio.get_running_loop().run_in_executor(self._pool, call, message)
+        return _outcome(sent)
+
+
+def _message(notification: Notification) -> OutgoingMessage:
+    delivery, event = notification.delivery, notification.event
+    return OutgoingMessage(
+        recipient=delivery.endpoint,
+        workflow_id=delivery.workflow,
+        local_id=str(notification.id),
+        body=notification.body,
+        # Receivers file a message under its name and skip one that has none; neither may tell of the patient.
+        subject=event.type,
+        file_name=f"{notification.id}.xml",
+        content_type=notification.media_type,
+        partner_id=delivery.partner_id,
+    )
+
+
+def _outcome(sent: Sent) -> Outcome:
+    detail = " ".join(part for part in (sent.result, sent.code and f"code {sent.code}", sent.reason) if part)
+    return Outcome(
+        _RESULTS[sent.result],
+        sent.status or None,
+        "" if sent.result is SentResult.ACCEPTED else detail,
+        sent.message_id,
+        sent.retry_after_seconds,
+    )

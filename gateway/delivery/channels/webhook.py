@@ -1,0 +1,116 @@
+"""The rest-hook channel: a POST to a URL. The only outbound HTTP for notifications."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Callable
+from email.utils import parsedate_to_datetime
+from time import time
+
+import aiohttp
+from aiohttp.abc import AbstractResolver, ResolveResult
+
+from gateway.addresses import is_public, names_forbidden_address
+from gateway.delivery.channels.base import Notification, Outcome, Result
+from gateway.subscriptions.subscription import Subscription
+
+# The request itself is at fault, or the endpoint says that it is gone: the same request cannot do better later.
+# 401, 403 and 404 are not among them: they are what a receiver answers while it is being set up or moved.
+_REFUSALS = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501})
+_ANSWER_BYTES = 16_384
+
+
+class ForbiddenAddress(OSError):
+    """The endpoint is at an address that webhooks must not reach."""
+
+
+class PublicResolver(AbstractResolver):
+    """Resolves names, and drops addresses that are not public; the connection is made to what is left, so a name that
+    changes its address between a check and the connection gains nothing."""
+
+    def __init__(self) -> None:
+        self._inner = aiohttp.ThreadedResolver()
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        found = await self._inner.resolve(host, port, family)
+        if allowed := [one for one in found if is_public(one["host"])]:
+            return allowed
+        raise ForbiddenAddress("the host has no public address")
+
+    async def close(self) -> None:
+        await self._inner.close()
+
+
+class Webhook:
+    """Sends notifications by HTTP POST.
+
+    Redirects are not followed: they would carry a patient's data to an address that nobody subscribed. With `anywhere`
+    false only public addresses are reached.
+    """
+
+    def __init__(self, seconds: float, anywhere: bool, subscription: Callable[[str], Subscription | None]) -> None:
+        self._anywhere = anywhere
+        self._subscription = subscription
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=0, resolver=None if anywhere else PublicResolver()),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=seconds),
+            auto_decompress=False,
+            headers={"User-Agent": "fhir-event-gateway"},
+            trust_env=False,
+        )
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._session.close()
+
+    async def send(self, notification: Notification) -> Outcome:
+        endpoint = notification.delivery.endpoint
+        if not self._anywhere and names_forbidden_address(endpoint):
+            return Outcome(Result.REFUSED, detail="the endpoint is not a public address")
+        try:
+            async with self._session.post(
+                endpoint, data=notification.body, headers=self._headers(notification), allow_redirects=False
+            ) as response:
+                # A body read to its end lets the connection be used again.
+                await response.content.read(_ANSWER_BYTES)
+                return _outcome(response)
+        except TimeoutError:
+            return Outcome(Result.UNCERTAIN, detail="no answer in time")
+        except ForbiddenAddress as error:
+            return Outcome(Result.REFUSED, detail=str(error))
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            return Outcome(_result(error), detail=type(error).__name__)
+
+    def _headers(self, notification: Notification) -> dict[str, str]:
+        subscription = self._subscription(notification.delivery.subscriptions[0])
+        own = {"Content-Type": notification.media_type, "webhook-id": str(notification.id)}
+        return dict(subscription.headers) | own if subscription and subscription.headers else own
+
+
+def _result(error: Exception) -> Result:
+    return Result.FAILED if isinstance(error, aiohttp.ClientConnectorError) else Result.UNCERTAIN
+
+
+def _outcome(response: aiohttp.ClientResponse) -> Outcome:
+    status = response.status
+    if 200 <= status < 300:
+        return Outcome(Result.DELIVERED, status)
+    result = Result.REFUSED if status in _REFUSALS else Result.FAILED
+    return Outcome(
+        result, status, f"HTTP {status}", retry_after_seconds=_retry_after(response.headers.get("Retry-After"))
+    )
+
+
+def _retry_after(value: str | None) -> float | None:
+    """Seconds, or a date (RFC 9110, section 10.2.3)."""
+    if not value:
+        return None
+    if value.strip().isdecimal():
+        return float(value)
+    try:
+        return max(0.0, parsedate_to_datetime(value).timestamp() - time())
+    except ValueError:
+        return None

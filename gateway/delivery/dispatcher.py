@@ -1,0 +1,168 @@
+"""The dispatcher: claim → map out → send → record, for each delivery, until it is delivered or dead."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+
+import structlog
+
+from gateway import ids, metrics
+from gateway.clock import now_ms
+from gateway.delivery.channels.base import Channel, Notification, Outcome, Result
+from gateway.delivery.lanes import Lanes
+from gateway.delivery.render import Renderer
+from gateway.delivery.retry import RetryPolicy
+from gateway.errors import GatewayError, Refusal
+from gateway.events import Attempt, Delivery, DeliveryState, Event, Verdict
+from gateway.settings import DeliverySettings
+from gateway.store.base import Claimed, Store
+
+log = structlog.get_logger()
+
+_CLAIM_SECONDS = 0.5
+"""How often the store is asked for deliveries that are due."""
+_CLAIM_BATCH = 100
+
+
+class Dispatcher:
+    """Delivers. Fresh deliveries come by `offer` once they are durable, all others by claiming them from the store.
+
+    What is in memory is bounded; the rest waits in the store. Everything in memory is under a lease, so if this
+    process dies another (or its successor) takes over.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        renderer: Renderer,
+        channels: Mapping[str, Channel],
+        settings: DeliverySettings,
+        longest_attempt_seconds: float,
+    ) -> None:
+        self._store, self._renderer, self._channels, self._settings = store, renderer, channels, settings
+        self._policy = RetryPolicy(settings.retry_seconds, settings.jitter)
+        self._lanes: Lanes[Claimed] = Lanes(self._deliver, settings.per_endpoint)
+        self._longest_attempt_ms = round(longest_attempt_seconds * 1000)
+        self._held = 0
+        self._recording: set[asyncio.Task[None]] = set()
+        self._stopping = asyncio.Event()
+
+    def reserve(self, count: int) -> int:
+        """Make room for `count` deliveries: when the lease on them ends (epoch milliseconds), or 0 for no room."""
+        if self._stopping.is_set() or self._held + count > self._settings.in_memory:
+            return 0
+        self._hold(count)
+        return self._lease_ms()
+
+    def offer(self, event: Event, deliveries: Sequence[Delivery], lease_ms: int) -> None:
+        """Start on deliveries that are now kept under that lease."""
+        for delivery in deliveries:
+            self._lanes.add(delivery.endpoint, Claimed(delivery, event, lease_ms))
+
+    def give_back(self, count: int) -> None:
+        """Free reserved room."""
+        self._hold(-count)
+
+    async def run(self) -> None:
+        """Claim what is due, again and again, until `stop`."""
+        while not self._stopping.is_set():
+            try:
+                claimed = await self._claim()
+            except GatewayError as error:
+                log.error("claim", error=type(error).__name__)
+                claimed = 0
+            if claimed < _CLAIM_BATCH:
+                await self._pause()
+
+    async def stop(self) -> None:
+        """Let attempts under way finish within the set time, and give the rest back to the store."""
+        self._stopping.set()
+        left = self._lanes.clear()
+        await self._lanes.wait(self._settings.shutdown_seconds)
+        await asyncio.gather(*self._recording)
+        await self._store.release([claimed.delivery.id for claimed in left], now_ms())
+
+    async def _claim(self) -> int:
+        room = min(_CLAIM_BATCH, self._settings.in_memory - self._held)
+        if room <= 0:
+            return 0
+        claimed = await self._store.claim(room, now_ms(), self._lease_ms())
+        self._hold(len(claimed))
+        for one in claimed:
+            self._lanes.add(one.delivery.endpoint, one)
+        return len(claimed)
+
+    async def _pause(self) -> None:
+        try:
+            async with asyncio.timeout(_CLAIM_SECONDS):
+                await self._stopping.wait()
+        except TimeoutError:
+            pass
+
+    async def _deliver(self, claimed: Claimed) -> None:
+        started_ms, started = now_ms(), time.perf_counter()
+        if started_ms > claimed.lease_ms - self._longest_attempt_ms:
+            # It waited too long behind a slow endpoint: its lease may end under us, so the store may give it out again.
+            self._hold(-1)
+            return
+        outcome = await self._attempt(claimed)
+        seconds = time.perf_counter() - started
+        verdict = self._judge(claimed.delivery, outcome, started_ms, round(seconds * 1000))
+        # The next delivery need not wait for this commit; a crash before it repeats the attempt, as one during it
+        # would.
+        task = asyncio.create_task(self._record(claimed, verdict, seconds))
+        self._recording.add(task)
+        task.add_done_callback(self._recording.discard)
+
+    async def _attempt(self, claimed: Claimed) -> Outcome:
+        event, delivery = claimed.event, claimed.delivery
+        channel = self._channels.get(delivery.channel)
+        if channel is None:
+            return Outcome(Result.FAILED, detail=f"channel {delivery.channel} is not set up")
+        try:
+            body, media_type = self._renderer.render(event, delivery)
+        except Refusal as refusal:
+            return Outcome(Result.REFUSED, detail=f"cannot be mapped: {refusal}")
+        identity = ids.delivery_uuid(self._store.instance, delivery.id)
+        try:
+            return await channel.send(Notification(identity, delivery, event, body, media_type))
+        except Exception as error:  # a fault of ours must not stop the lane; its text may hold what the message held
+            log.error("send", delivery_id=ids.show(delivery.id), error=type(error).__name__)
+            return Outcome(Result.UNCERTAIN, detail=f"fault in the gateway: {type(error).__name__}")
+
+    def _judge(self, delivery: Delivery, outcome: Outcome, started_ms: int, duration_ms: int) -> Verdict:
+        number = delivery.attempts + 1
+        attempt = Attempt(delivery.id, number, started_ms, duration_ms, outcome.result, outcome.status, outcome.detail)
+        if outcome.result is Result.DELIVERED:
+            return Verdict(attempt, "delivered", remote_id=outcome.remote_id)
+        if outcome.result is Result.REFUSED:
+            return Verdict(attempt, "dead")
+        wait = self._policy.wait(number, outcome.retry_after_seconds)
+        uncertain = outcome.result is Result.UNCERTAIN or (delivery.uncertain and outcome.result is Result.FAILED)
+        state: DeliveryState = "dead" if wait is None else "pending"
+        return Verdict(attempt, state, now_ms() + round((wait or 0) * 1000), uncertain)
+
+    async def _record(self, claimed: Claimed, verdict: Verdict, seconds: float) -> None:
+        delivery, attempt = claimed.delivery, verdict.attempt
+        try:
+            await self._store.record(verdict)
+        except GatewayError as error:  # the lease will end and the delivery be tried again
+            log.error("record", delivery_id=ids.show(delivery.id), error=type(error).__name__)
+        self._hold(-1)
+        metrics.attempted(delivery.channel, attempt.outcome, seconds)
+        if verdict.state in {"delivered", "dead"}:
+            metrics.ended(delivery.channel, verdict.state)
+        log.info(
+            "send", event_id=ids.show(delivery.event_id), delivery_id=ids.show(delivery.id), channel=delivery.channel,
+            attempt=attempt.number, outcome=attempt.outcome, status=attempt.status, state=verdict.state,
+            ms=attempt.duration_ms,
+        )  # fmt: skip
+
+    def _hold(self, count: int) -> None:
+        self._held += count
+        metrics.in_memory(self._held)
+
+    def _lease_ms(self) -> int:
+        return now_ms() + round(self._settings.lease_seconds * 1000)

@@ -1,0 +1,56 @@
+"""Map out: an event in the form that a delivery asks for."""
+
+from __future__ import annotations
+
+from gateway.catalogue import Catalogue
+from gateway.errors import Refusal
+from gateway.events import JSON, XML, Delivery, Event, Form
+from gateway.fhir.json import parse_json, render_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import render_xml
+from gateway.ids import delivery_uuid, show
+from gateway.mapping.context import Context
+from gateway.mapping.modules import Modules
+
+CLOUDEVENT = "application/cloudevents+json"
+_MEDIA_TYPES: dict[Form, str] = {"nems-message": XML, "mns-signal": JSON, "cloudevent": CLOUDEVENT}
+
+
+class Renderer:
+    """Renders events by the mapping modules."""
+
+    def __init__(self, modules: Modules, catalogue: Catalogue, base_url: str, instance: int) -> None:
+        self._modules, self._catalogue = modules, catalogue
+        self._base_url, self._instance = base_url, instance
+
+    def render(self, event: Event, delivery: Delivery) -> tuple[bytes, str]:
+        """The body and its media type.
+
+        An event that came in the form asked for goes out as the bytes that came in; NEMS delivers XML always, so a
+        message that was published as JSON is written as XML.
+
+        Raises:
+            Refusal: no mapping module leads there, or the event lacks what it needs.
+        """
+        original = event.original
+        if original.form == delivery.form == "nems-message":
+            if original.media_type == XML:
+                return original.body, XML
+            tables = load("STU3")
+            return render_xml(parse_json(original.body, tables).resource, tables), XML
+        module = self._modules.find("event", delivery.form, event.type)
+        if module is None:
+            raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {delivery.form}")
+        return render_json(module.apply(event.attributes(), self._context(event, delivery))), _MEDIA_TYPES[
+            delivery.form
+        ]
+
+    def _context(self, event: Event, delivery: Delivery) -> Context:
+        event_type = self._catalogue[event.type]
+        return Context(
+            claim_check=f"{self._base_url}/claim-check/{show(event.row_id)}",
+            public_url=self._base_url,
+            notification=str(delivery_uuid(self._instance, delivery.id)),
+            mns_type=event_type.mns.type if event_type.mns else None,
+            nems_code=event_type.nems.code if event_type.nems else None,
+        )

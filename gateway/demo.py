@@ -1,0 +1,255 @@
+"""`gateway demo`: the main job on one machine, with nothing set up beforehand.
+
+A local MESH, the gateway, and a webhook listener are started; subscribers subscribe; three events are published as a
+NEMS publisher would; and a table tells what became of each.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import http.server
+import os
+import shlex
+import signal
+import subprocess
+import sys
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from gateway.clock import instant
+from gateway.errors import ConfigurationError
+from gateway.events import Event
+from gateway.resources import folder as resource_folder
+from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.store.reader import SqliteReader
+from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
+
+OWN_MAILBOX = "GATEWAY01"
+SUBSCRIBER_MAILBOX = "A20047OT001"
+EVENTS = ("pds-change-of-gp-1", "pds-record-change-1", "vaccinations-1")
+TOPIC = "http://fhir.nhs.uk/R5/SubscriptionTopic/"
+# The claims of this JWT are empty: NEMS's tokens are not signed and prove nothing.
+JWT = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30."
+NEMS_HEADERS = {
+    "fromASID": "200000000115",
+    "toASID": "200000000306",
+    "Authorization": f"Bearer {JWT}",
+    "Content-Type": "application/fhir+xml",
+}
+_PATIENCE_SECONDS = 30
+
+
+class Demo:
+    """Runs the demo, with its files under `folder`."""
+
+    def __init__(self, folder: Path, port: int, mesh_port: int) -> None:
+        self._folder = folder
+        self._url = f"http://127.0.0.1:{port}"
+        self._port = port
+        self._mesh = LocalMesh(
+            [LocalMailbox(OWN_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX)], port=mesh_port, log=folder / "mesh.log"
+        )
+        self._database = folder / "gateway.db"
+        self._console = Console(soft_wrap=True, highlight=False)
+
+    def run(self, *, once: bool) -> None:
+        """Run it; then serve on until Ctrl-C, unless `once`.
+
+        Raises:
+            ConfigurationError: something cannot be started, or does not answer.
+        """
+        self._clear()
+        # SIGTERM ends it as Ctrl-C does, so that nothing is left running.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        with contextlib.suppress(KeyboardInterrupt):
+            try:
+                with self._mesh, self._gateway() as process, _webhook() as webhook:
+                    self._show(webhook)
+                    if not once:
+                        self._serve_on(process)
+            except LocalMeshError as error:
+                raise ConfigurationError(str(error)) from None
+
+    def _clear(self) -> None:
+        """Remove what an earlier demo left, and nothing else."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in (*self._folder.glob("gateway.db*"), *self._folder.glob("*.log")):
+            path.unlink()
+
+    @contextlib.contextmanager
+    def _gateway(self) -> Iterator[subprocess.Popen[bytes]]:
+        log = self._folder / "gateway.log"
+        with log.open("wb") as out:
+            process = subprocess.Popen(  # our own command
+                [sys.executable, "-m", "gateway", "serve"],
+                env={**os.environ, **self._environment()},
+                stdout=out, stderr=subprocess.STDOUT, start_new_session=True,
+            )  # fmt: skip
+        try:
+            self._await_ready(process, log)
+            yield process
+        finally:
+            process.terminate()
+            process.wait()
+
+    def _environment(self) -> dict[str, str]:
+        return {
+            "GATEWAY_HTTP__PORT": str(self._port),
+            "GATEWAY_STORE__URL": f"sqlite:///{self._database}",
+            "GATEWAY_MESH__URL": self._mesh.url,
+            "GATEWAY_MESH__MAILBOX": OWN_MAILBOX,
+            "GATEWAY_MESH__PASSWORD": self._mesh.mailboxes[OWN_MAILBOX].password,
+            "GATEWAY_MESH__SHARED_KEY": self._mesh.shared_key,
+            "GATEWAY_MESH__POLL_SECONDS": "5",
+        }
+
+    def _await_ready(self, process: subprocess.Popen[bytes], log: Path) -> None:
+        deadline = time.monotonic() + _PATIENCE_SECONDS
+        while time.monotonic() < deadline and process.poll() is None:
+            with contextlib.suppress(OSError):
+                urllib.request.urlopen(f"{self._url}/readyz", timeout=2)  # noqa: S310  # loopback
+                return
+            time.sleep(0.1)
+        last = log.read_text(errors="replace").strip().splitlines()[-1:]
+        raise ConfigurationError(f"the gateway did not start: {''.join(last).removeprefix('gateway: ')}")
+
+    def _show(self, webhook: str) -> None:
+        self._console.print(f"local MESH at {self._mesh.url}, gateway at {self._url}, webhook listener at {webhook}")
+        for name in EVENTS:
+            self._subscribe(name, webhook)
+        for name in EVENTS:
+            interaction = f"urn:nhs:names:services:events:{name}.Write"
+            self._post("/STU3/Events/1/$process-message", _sample(name), {**NEMS_HEADERS, "InteractionID": interaction})
+        with contextlib.closing(SqliteReader(self._database)) as reader:
+            traces = _await_end(reader)
+        self._console.print(_table(traces))
+
+    def _subscribe(self, event: str, webhook: str) -> None:
+        interaction = "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost"
+        self._post("/STU3/Subscription", nems_subscription(event), {**NEMS_HEADERS, "InteractionID": interaction})
+        self._post("/R4/Subscription", r4_subscription(event, webhook), {"Content-Type": "application/fhir+json"})
+
+    def _post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
+        request = urllib.request.Request(f"{self._url}{path}", body, headers, method="POST")  # noqa: S310  # loopback
+        try:
+            urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS)  # noqa: S310
+        except urllib.error.HTTPError as error:
+            raise ConfigurationError(f"{path} answered {error.code}: {error.read().decode()}") from None
+
+    def _serve_on(self, process: subprocess.Popen[bytes]) -> None:
+        sample = _shown_path(resource_folder("config") / "demo" / f"{EVENTS[0]}.xml")
+        headers = {**NEMS_HEADERS, "InteractionID": f"urn:nhs:names:services:events:{EVENTS[0]}.Write"}
+        curl = [f"curl -i '{self._url}/STU3/Events/1/$process-message'", f"--data-binary @{shlex.quote(sample)}"]
+        curl += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
+        database = f"GATEWAY_STORE__URL=sqlite:///{_shown_path(self._database)}"
+        self._console.print("\nStill serving; Ctrl-C stops it. Publish another event, from a second terminal:\n")
+        self._console.print("  " + " \\\n    ".join(curl), markup=False)
+        self._console.print("\nand see what became of it:\n")
+        command = _shown_path(Path(sys.executable).with_name("gateway"))
+        self._console.print(f"  {database} {command} events list\n", markup=False)
+        if process.wait() != 0:
+            raise ConfigurationError(f"the gateway stopped; see {self._folder / 'gateway.log'}")
+
+
+def nems_subscription(event: str) -> bytes:
+    """A generic NEMS subscription to `event`, to the subscriber's mailbox."""
+    return f"""<Subscription xmlns="http://hl7.org/fhir">
+  <meta><profile value="https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"/></meta>
+  <status value="requested"/>
+  <contact>
+    <system value="url"/>
+    <value value="https://directory.spineservices.nhs.uk/STU3/Organization/A20047"/>
+    <use value="work"/>
+  </contact>
+  <reason value="Demonstration"/>
+  <criteria value="/Bundle?type=message&amp;serviceType=GP&amp;MessageHeader.event={event}"/>
+  <channel><type value="message"/><endpoint value="{SUBSCRIBER_MAILBOX}"/></channel>
+</Subscription>""".encode()
+
+
+def r4_subscription(event: str, webhook: str) -> bytes:
+    """An R4 subscription to the topic of `event`, to a webhook."""
+    return f"""{{
+  "resourceType": "Subscription", "status": "requested", "reason": "Demonstration", "criteria": "{TOPIC}{event}",
+  "channel": {{"type": "rest-hook", "endpoint": "{webhook}", "payload": "application/fhir+json"}}
+}}""".encode()
+
+
+def _sample(event: str) -> bytes:
+    return (resource_folder("config") / "demo" / f"{event}.xml").read_bytes()
+
+
+def _shown_path(path: Path) -> str:
+    """The path as short as it can be said from here."""
+    return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
+
+
+@contextlib.contextmanager
+def _webhook() -> Iterator[str]:
+    """A webhook that takes whatever comes; its URL."""
+
+    class Listener(http.server.BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            """Say nothing: what comes is about patients."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/signals"
+        server.shutdown()
+
+
+def _await_end(reader: SqliteReader) -> list[EventTrace]:
+    """The traces of the published events, oldest first, once each delivery has ended or patience has."""
+    deadline = time.monotonic() + _PATIENCE_SECONDS
+    while True:
+        events = reversed(reader.events(len(EVENTS)))
+        traces = [trace for trace in (reader.trace(event.row_id) for event in events) if trace]
+        ended = len(traces) == len(EVENTS) and all(one.ended_ms for trace in traces for one in trace.deliveries)
+        if ended or time.monotonic() > deadline:
+            return traces
+        time.sleep(0.05)
+
+
+def _table(traces: list[EventTrace]) -> Table:
+    table = Table(
+        "event", "subscription", "channel", "endpoint", "outcome", "time taken", box=None, padding=(0, 2, 0, 0)
+    )
+    for trace in traces:
+        for one in trace.deliveries:
+            delivery = one.delivery
+            table.add_row(
+                trace.event.type, ", ".join(text[:8] for text in delivery.subscriptions), delivery.channel,
+                delivery.endpoint, _outcome(one), _taken(trace.event, one),
+            )  # fmt: skip
+    return table
+
+
+def _outcome(one: DeliveryTrace) -> str:
+    if one.state == "delivered":
+        return (
+            f"delivered, MESH id {one.remote_id[:8]}…"
+            if one.remote_id
+            else f"delivered, HTTP {one.attempts[-1].status}"
+        )
+    last = one.attempts[-1].detail if one.attempts else "no attempt yet"
+    return (
+        f"{one.state} ({last}), next at {instant(one.next_ms)}" if one.state == "pending" else f"{one.state} ({last})"
+    )
+
+
+def _taken(event: Event, one: DeliveryTrace) -> str:
+    return f"{one.ended_ms - event.received_ms} ms" if one.ended_ms else "-"

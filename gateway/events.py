@@ -1,0 +1,105 @@
+"""What happened, and what is to be told of it: Event, Delivery, Attempt."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Face = Literal["nems", "mns", "r4", "mesh"]
+Form = Literal["nems-message", "mns-signal", "cloudevent"]
+ChannelType = Literal["mesh", "rest-hook"]
+DeliveryState = Literal["pending", "sending", "delivered", "dead", "held"]
+
+XML = "application/fhir+xml"
+JSON = "application/fhir+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """The exact bytes received: `media_type` is XML or JSON of FHIR, `form` the contract they are written to."""
+
+    body: bytes
+    media_type: str
+    form: Form
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """What happened, with the attributes of a CloudEvent (CloudEvents 1.0, section 3.1) and those of MNS.
+
+    `row_id` is the gateway's own id, `id` the publisher's; `type` is the id of an EventType; `time` is an RFC 3339
+    text, as sent; `subject` is an NHS number.
+    """
+
+    row_id: int
+    id: str
+    source: str
+    type: str
+    time: str
+    original: Original
+    face: Face
+    application: str
+    received_ms: int
+    subject: str | None = None
+    dataref: str | None = None
+    versionid: str | None = None
+    filtering: dict[str, Any] = field(default_factory=dict)
+    warnings: tuple[str, ...] = ()
+
+    def attributes(self) -> dict[str, Any]:
+        """The event as the source of a mapping module: absent attributes are left out."""
+        named = {
+            name: getattr(self, name) for name in ("id", "source", "type", "time", "subject", "dataref", "versionid")
+        }
+        return {name: value for name, value in named.items() if value is not None} | {"filtering": self.filtering}
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A notification on its way to one endpoint: a mailbox id for `mesh`, a URL for `rest-hook`.
+
+    `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
+    MESH's; `headers` are a webhook's; `attempts` counts those made; `uncertain` says that an earlier attempt may have
+    arrived.
+    """
+
+    id: int
+    event_id: int
+    channel: ChannelType
+    endpoint: str
+    form: Form
+    subscriptions: tuple[str, ...]
+    workflow: str = ""
+    partner_id: str = ""
+    attempts: int = 0
+    uncertain: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try at a delivery: `outcome` is the word the channel gave it, `status` the HTTP status where there was
+    one.
+    """
+
+    delivery_id: int
+    number: int
+    started_ms: int
+    duration_ms: int
+    outcome: str
+    status: int | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What an attempt means for its delivery.
+
+    `next_ms` is when it may be claimed again (epoch milliseconds) if it stays pending; `uncertain` says that the
+    attempt may have arrived; `remote_id` is the id the other side gave the notification.
+    """
+
+    attempt: Attempt
+    state: DeliveryState
+    next_ms: int = 0
+    uncertain: bool = False
+    remote_id: str = ""

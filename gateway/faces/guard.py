@@ -1,0 +1,61 @@
+"""The edge of a face: whatever a handler raises becomes an answer in the face's own form, and nothing else gets out."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Sequence
+
+import structlog
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import Response
+
+from gateway import metrics
+from gateway.errors import Issue, Refusal, Unavailable
+from gateway.events import Face
+
+log = structlog.get_logger()
+Handler = Callable[[Request], Awaitable[Response]]
+Refuse = Callable[[Request, Sequence[Issue], dict[str, str]], Response]
+
+
+class Guard:
+    """Guards the handlers of one face; `refuse` writes issues in the face's form."""
+
+    def __init__(self, face: Face, refuse: Refuse) -> None:
+        self._face, self._refuse = face, refuse
+
+    def __call__(self, action: str, handler: Handler) -> Handler:
+        """`handler`, guarded; `action` is its name in the log."""
+
+        async def guarded(request: Request) -> Response:
+            try:
+                return await handler(request)
+            except ClientDisconnect:
+                return Response(status_code=400)
+            except Exception as error:
+                return self._answer(action, request, error)
+
+        return guarded
+
+    def _answer(self, action: str, request: Request, error: Exception) -> Response:
+        if isinstance(error, Refusal):
+            reason = error.issues[0].reason
+            log.info(action, face=self._face, outcome="refused", reason=reason, issues=len(error.issues))
+            metrics.received(self._face, reason)
+            return self._refuse(request, error.issues, {})
+        if isinstance(error, Unavailable):
+            log.warning(action, face=self._face, outcome="unavailable", why=str(error))
+            metrics.received(self._face, "unavailable")
+            issue = Issue("UNAVAILABLE", "", "The gateway is busy; try again later")
+            return self._refuse(request, [issue], {"Retry-After": str(error.retry_after_seconds)})
+        # Neither the error's text nor its traceback is logged: they may hold what the message held.
+        log.error(action, face=self._face, outcome="failed", error=type(error).__name__, at=place_of(error))
+        metrics.received(self._face, "failed")
+        return self._refuse(request, [Issue("INTERNAL_SERVER_ERROR", "", "Unexpected internal server error.")], {})
+
+
+def place_of(error: Exception) -> str:
+    """The module and line that raised `error`."""
+    trace = error.__traceback__
+    while trace and trace.tb_next:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_globals.get('__name__')}:{trace.tb_lineno}" if trace else ""

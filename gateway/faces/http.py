@@ -1,0 +1,98 @@
+"""What the faces share of HTTP: bodies within a limit, and FHIR's media types."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from starlette.requests import Request
+
+from gateway.clock import instant_ms
+from gateway.errors import Refusal
+
+Syntax = Literal["xml", "json"]
+
+_SYNTAXES: dict[str, Syntax] = {
+    "application/fhir+xml": "xml",
+    "application/xml+fhir": "xml",
+    "application/xml": "xml",
+    "text/xml": "xml",
+    "xml": "xml",
+    "application/fhir+json": "json",
+    "application/json+fhir": "json",
+    "application/json": "json",
+    "json": "json",
+}
+_DRAINED = 8
+"""How many times the limit is read on and thrown away, so that a sender in the middle of its body hears the answer."""
+
+
+def media_type(header: str) -> str:
+    """The media type of a Content-Type, in lower case and without parameters."""
+    return header.partition(";")[0].strip().lower()
+
+
+def content_syntax(request: Request, default: Syntax) -> Syntax:
+    """The syntax that Content-Type names.
+
+    Raises:
+        Refusal: UNSUPPORTED_MEDIA_TYPE.
+    """
+    if request.headers.get("content-encoding", "identity") != "identity":
+        raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed", "Content-Encoding")
+    header = request.headers.get("content-type")
+    if header is None:
+        return default
+    named = media_type(header)
+    if named not in _SYNTAXES:
+        raise Refusal.because(
+            "UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+xml or application/fhir+json", "Content-Type"
+        )
+    return _SYNTAXES[named]
+
+
+def answer_syntax(request: Request, default: Syntax) -> Syntax:
+    """The syntax that the caller wants: `_format`, else the first of Accept that we have, else `default`."""
+    wanted = request.query_params.get("_format")
+    names = [wanted] if wanted else request.headers.get("accept", "").split(",")
+    # A plus in a query string arrives as a space.
+    found = (_SYNTAXES.get(media_type(name).replace(" ", "+")) for name in names)
+    return next((syntax for syntax in found if syntax), default)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The body.
+
+    Raises:
+        Refusal: it is empty, or larger than `limit` bytes.
+    """
+    length = request.headers.get("content-length", "")
+    if length.isdecimal() and int(length) > limit * _DRAINED:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size <= limit:
+            chunks.append(chunk)
+        elif size > limit * _DRAINED:
+            break
+    if size > limit:
+        raise _too_large(limit)
+    if not size:
+        raise Refusal.because("INVALID_REQUEST_MESSAGE", "the body is empty")
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def end_ms(subscription: dict[str, Any]) -> int | None:
+    """When a Subscription ends (epoch milliseconds); None for never.
+
+    Raises:
+        Refusal: `end` is not an instant.
+    """
+    try:
+        return instant_ms(subscription["end"]) if "end" in subscription else None
+    except ValueError:
+        raise Refusal.because("INVALID_RESOURCE", "must be an instant", "Subscription.end") from None
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal.because("TOO_LARGE", f"the body is larger than {limit} bytes")

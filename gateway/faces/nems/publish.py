@@ -1,0 +1,108 @@
+"""Publish: `POST /STU3/Events/1/$process-message` (NEMS, "Publish an event message")."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway import metrics
+from gateway.applications import Application
+from gateway.catalogue import Catalogue, EventType, interaction_key
+from gateway.errors import Refusal
+from gateway.events import JSON, XML, Face, Original
+from gateway.faces.authenticate import Authenticator, require_interaction, require_spine_headers
+from gateway.faces.http import content_syntax, read_body
+from gateway.fhir.json import parse_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from gateway.intake import Intake, Received
+from gateway.store.base import InboxMessage
+
+STU3 = load("STU3")
+_EVENT = "Bundle.entry[0].resource.event"
+
+
+class Publish:
+    """Takes in event messages as NEMS does: XML, and JSON as an extension of ours."""
+
+    def __init__(self, intake: Intake, catalogue: Catalogue, authenticator: Authenticator, max_body_bytes: int) -> None:
+        self._intake, self._catalogue = intake, catalogue
+        self._authenticator = authenticator
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, request: Request) -> Response:
+        """202 with an empty body once the event is durable."""
+        require_spine_headers(request.headers)
+        application = self._authenticator.authenticate(request.headers)
+        syntax = content_syntax(request, default="xml")
+        body = await read_body(request, self._max_body_bytes)
+        message = read_message(body, XML if syntax == "xml" else JSON, "nems", application)
+        event_type = message_event_type(message.resource, self._catalogue)
+        require_interaction(request.headers, self._interaction(request, event_type))
+        if not application.may_publish(event_type.id):
+            raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
+        await self._intake.publish(message, event_type, STU3)
+        metrics.received("nems", "accepted")
+        return Response(status_code=202)
+
+    @staticmethod
+    def _interaction(request: Request, event_type: EventType) -> str:
+        """The InteractionID expected, in the spelling given if it is one of the two that NEMS's own documents use."""
+        given = request.headers.get("interactionid", "").strip()
+        prefix, _, name = given.rpartition(":")
+        named = name.removesuffix(".Write").removesuffix(".write")
+        code = event_type.nems.code if event_type.nems else event_type.id
+        if prefix.lower() == "urn:nhs:names:services:events" and interaction_key(named) == interaction_key(code):
+            return given
+        return f"urn:nhs:names:services:events:{code}.Write"
+
+
+def read_message(
+    body: bytes, media_type: str, face: Face, application: Application, inbox: InboxMessage | None = None
+) -> Received:
+    """An event message, parsed.
+
+    Raises:
+        Refusal: it is not well formed, or holds what STU3 does not know.
+    """
+    parsed = (parse_xml if media_type == XML else parse_json)(body, STU3)
+    original = Original(body, media_type, "nems-message")
+    return Received(face, application, original, parsed.resource, parsed.warnings, inbox)
+
+
+def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventType:
+    """The type of the event that a message Bundle tells of.
+
+    Raises:
+        Refusal: it is not a message Bundle with a MessageHeader first, or its event is unknown or withdrawn.
+    """
+    if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "message":
+        raise Refusal.because("INVALID_RESOURCE", "must be a Bundle of type message", "Bundle.type")
+    header = _first_resource(bundle)
+    if header.get("resourceType") != "MessageHeader":
+        raise Refusal.because("INVALID_RESOURCE", "must be a MessageHeader", "Bundle.entry[0].resource")
+    code = _event_code(header)
+    event_type = catalogue.named(code)
+    if event_type is None or event_type.nems is None or event_type.nems.code != code:
+        raise Refusal.because("INVALID_CODE_VALUE", "not an event that this gateway takes", f"{_EVENT}.code")
+    if event_type.state == "withdrawn":
+        raise Refusal.because("INVALID_CODE_VALUE", "the event has been withdrawn", f"{_EVENT}.code")
+    return event_type
+
+
+def _first_resource(bundle: dict[str, Any]) -> dict[str, Any]:
+    entries = bundle.get("entry")
+    first = entries[0] if isinstance(entries, list) and entries else None
+    resource = first.get("resource") if isinstance(first, dict) else None
+    return resource if isinstance(resource, dict) else {}
+
+
+def _event_code(header: dict[str, Any]) -> str:
+    event = header.get("event")
+    code = event.get("code") if isinstance(event, dict) else None
+    if not isinstance(code, str):
+        raise Refusal.because("INVALID_RESOURCE", "the event code is missing", f"{_EVENT}.code")
+    # Zero-width spaces got into codes from the pages that publishers copied them from.
+    return code.replace("\u200b", "").strip()

@@ -1,0 +1,180 @@
+"""Subscriptions: `POST /STU3/Subscription`, `GET` and `DELETE /STU3/Subscription/{id}` (NEMS, "Create
+subscription").
+"""
+
+from __future__ import annotations
+
+import re
+import uuid
+from typing import Any
+
+import structlog
+from starlette.requests import Request
+from starlette.responses import Response
+
+from gateway.applications import Application
+from gateway.catalogue import Catalogue
+from gateway.clock import instant, now_ms
+from gateway.errors import Refusal
+from gateway.events import JSON, XML
+from gateway.faces.authenticate import Authenticator, require_interaction, require_spine_headers
+from gateway.faces.http import content_syntax, end_ms, read_body
+from gateway.faces.nems.spine import fhir_response
+from gateway.fhir.json import parse_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from gateway.intake import check
+from gateway.subscriptions import nems_criteria
+from gateway.subscriptions.book import Book
+from gateway.subscriptions.subscription import Subscription
+
+log = structlog.get_logger()
+STU3 = load("STU3")
+INTERACTION = "urn:nhs:names:services:clinicals-sync:SubscriptionsApi"
+_ID = re.compile(r"[0-9a-f]{32}")
+_ODS_URL = re.compile(r"https://directory\.spineservices\.nhs\.uk/STU3/Organization/([A-Za-z0-9]+)")
+
+
+class Subscriptions:
+    """Creates, reads and deletes the subscriptions of the NEMS face."""
+
+    def __init__(
+        self, book: Book, catalogue: Catalogue, authenticator: Authenticator, base_url: str, max_body_bytes: int
+    ) -> None:
+        self._book, self._catalogue, self._authenticator = book, catalogue, authenticator
+        self._base_url, self._max_body_bytes = base_url, max_body_bytes
+
+    async def create(self, request: Request) -> Response:
+        """201 with the subscription's place in Location and an empty body."""
+        application = self._authenticate(request, "Post")
+        syntax = content_syntax(request, default="xml")
+        body = await read_body(request, self._max_body_bytes)
+        media_type = XML if syntax == "xml" else JSON
+        resource = parse(body, media_type)
+        subscription = self._subscription(resource, application, body, media_type)
+        if twin := self._book.twin_of(subscription):
+            # Live clients find the id in these words.
+            raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
+        await self._book.add(subscription)
+        log.info(
+            "subscribe",
+            face="nems",
+            subscription_id=subscription.id,
+            kind=subscription.kind,
+            application=application.id,
+        )
+        return Response(status_code=201, headers={"Location": f"{self._base_url}/STU3/Subscription/{subscription.id}"})
+
+    async def read(self, request: Request) -> Response:
+        """200 with the Subscription, active, its criteria as they were sent."""
+        subscription = self._own(request, self._authenticate(request, "Get"))
+        resource = parse(subscription.resource, subscription.media_type)
+        meta = {name: value for name, value in resource.get("meta", {}).items() if name == "profile"}
+        answer = resource | {
+            "id": subscription.id,
+            "meta": {"lastUpdated": instant(subscription.created_ms)} | meta,
+            "status": "active",
+        }
+        return fhir_response(request, answer, 200)
+
+    async def delete(self, request: Request) -> Response:
+        """200 with an empty body."""
+        subscription = self._own(request, self._authenticate(request, "Delete"))
+        if not await self._book.remove(subscription.id):
+            raise _not_found(subscription.id)
+        log.info("unsubscribe", face="nems", subscription_id=subscription.id, application=subscription.application)
+        return Response(status_code=200)
+
+    def _authenticate(self, request: Request, verb: str) -> Application:
+        require_spine_headers(request.headers)
+        require_interaction(request.headers, INTERACTION + verb)
+        return self._authenticator.authenticate(request.headers)
+
+    def _own(self, request: Request, application: Application) -> Subscription:
+        identity = request.path_params["id"]
+        if not _ID.fullmatch(identity):
+            raise Refusal.because("BAD_REQUEST", "a subscription id is 32 hexadecimal digits", "id")
+        subscription = self._book.get(identity)
+        if subscription is None or subscription.face != "nems":
+            raise _not_found(identity)
+        if subscription.application != application.id:
+            raise Refusal.because("ACCESS_DENIED", "the subscription is another application's")
+        return subscription
+
+    def _subscription(
+        self, resource: dict[str, Any], application: Application, body: bytes, media_type: str
+    ) -> Subscription:
+        if resource["status"] != "requested":
+            raise _invalid("status", "must be requested")
+        channel = resource["channel"]
+        if channel["type"] != "message":
+            raise _invalid("channel.type", "must be message")
+        mailbox = channel.get("endpoint") or ""
+        if not re.fullmatch(r"[A-Za-z0-9]{1,100}", mailbox):
+            raise _invalid("channel.endpoint", "must be a MESH mailbox id")
+        ods_code = _ods_code(resource)
+        criteria = nems_criteria.parse(resource["criteria"], self._catalogue)
+        _authorise(application, criteria, mailbox, ods_code)
+        return Subscription(
+            id=uuid.uuid4().hex,
+            application=application.id,
+            face="nems",
+            event_types=criteria.event_types,
+            subject=criteria.nhs_number,
+            channel="mesh",
+            endpoint=mailbox,
+            form="nems-message",
+            criteria=resource["criteria"],
+            resource=body,
+            media_type=media_type,
+            created_ms=now_ms(),
+            tag=criteria.tag,
+            end_ms=end_ms(resource),
+        )
+
+
+def parse(body: bytes, media_type: str) -> dict[str, Any]:
+    """A valid STU3 Subscription.
+
+    Raises:
+        Refusal: it is not one.
+    """
+    resource = (parse_xml if media_type == XML else parse_json)(body, STU3).resource
+    if resource.get("resourceType") != "Subscription":
+        raise Refusal.because("INVALID_RESOURCE", "must be a Subscription", "resource")
+    check(resource, STU3)
+    return resource
+
+
+def _authorise(application: Application, criteria: nems_criteria.NemsCriteria, mailbox: str, ods_code: str) -> None:
+    if not application.acts_for(ods_code):
+        raise Refusal.because(
+            "ACCESS_DENIED", "this application does not act for that organisation", "Subscription.contact[0]"
+        )
+    if not application.may_use_mailbox(mailbox):
+        raise Refusal.because(
+            "ACCESS_DENIED", "that mailbox is not this application's", "Subscription.channel.endpoint"
+        )
+    for event_type in criteria.event_types:
+        if not application.may_subscribe(event_type, criteria.kind):
+            text = f"this application may not have {criteria.kind} subscriptions to {event_type}"
+            raise Refusal.because("ASID_CHECK_FAILED", text, nems_criteria.LOCATION)
+
+
+def _ods_code(resource: dict[str, Any]) -> str:
+    """The organisation that subscribes: the first contact is its address in the ODS directory."""
+    contact = (resource.get("contact") or [{}])[0]
+    match = _ODS_URL.fullmatch(contact.get("value") or "")
+    if contact.get("system") != "url" or match is None:
+        raise _invalid(
+            "contact[0]", "must be https://directory.spineservices.nhs.uk/STU3/Organization/[ODS code], system url"
+        )
+    return match[1]
+
+
+def _invalid(path: str, text: str) -> Refusal:
+    return Refusal.because("INVALID_RESOURCE", text, f"Subscription.{path}")
+
+
+def _not_found(identity: str) -> Refusal:
+    return Refusal.because("NO_RECORD_FOUND", f"No record found for supplied Subscription identifier - {identity}")

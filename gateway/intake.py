@@ -1,0 +1,138 @@
+"""Intake: from what a face has parsed to an event that is kept, with its deliveries.
+
+validate → map in → match → accept; the steps before are the face's, those after are the dispatcher's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import structlog
+
+from gateway import ids, metrics
+from gateway.applications import Application
+from gateway.catalogue import Catalogue, EventType
+from gateway.clock import now_ms
+from gateway.errors import Issue, Refusal
+from gateway.events import Delivery, Event, Face, Original
+from gateway.fhir.tables import Tables
+from gateway.fhir.validate import validate
+from gateway.mapping.context import Context
+from gateway.mapping.modules import Modules
+from gateway.store.base import Acceptance, InboxMessage, Store
+from gateway.subscriptions.index import Index
+from gateway.subscriptions.plan import plan
+
+log = structlog.get_logger()
+
+
+class Outbox(Protocol):
+    """Takes over fresh deliveries, so that their first attempt needs no claim."""
+
+    def reserve(self, count: int) -> int:
+        """Make room for `count` deliveries: when the lease on them ends (epoch milliseconds), or 0 when there is no
+        room.
+        """
+        ...
+
+    def offer(self, event: Event, deliveries: Sequence[Delivery], lease_ms: int) -> None:
+        """Start on deliveries that are now kept under that lease."""
+        ...
+
+    def give_back(self, count: int) -> None:
+        """Free reserved room whose deliveries were not kept after all."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Received:
+    """What came in, once its face has parsed it; `warnings` are what the parser put up with."""
+
+    face: Face
+    application: Application
+    original: Original
+    resource: dict[str, Any]
+    warnings: tuple[Issue, ...] = ()
+    inbox: InboxMessage | None = None
+
+
+class Intake:
+    """Takes in events, whichever face they come through."""
+
+    def __init__(  # the parts it joins
+        self, *, store: Store, catalogue: Catalogue, modules: Modules, index: Index, outbox: Outbox, base_url: str
+    ) -> None:
+        self.store, self.catalogue, self.index = store, catalogue, index
+        self._modules, self._outbox, self._base_url = modules, outbox, base_url
+        self._ids = ids.Ids()
+
+    async def publish(self, received: Received, event_type: EventType, tables: Tables) -> Event:
+        """Take in one event; it is durable when this returns.
+
+        Raises:
+            Refusal: the message is not valid, or lacks what the event needs; nothing is kept.
+            Unavailable: the store cannot take it now; nothing is kept.
+        """
+        warnings = (*received.warnings, *check(received.resource, tables))
+        event = self.map_in(received, event_type, warnings)
+        await self.accept(event, event_type, received.inbox)
+        return event
+
+    def map_in(self, received: Received, event_type: EventType, warnings: Sequence[Issue]) -> Event:
+        """The event that the message tells of, by the mapping module for its form and type."""
+        module = self._modules.find(received.original.form, "event", event_type.id)
+        if module is None:
+            raise Refusal.because(
+                "INVALID_RESOURCE", f"no mapping module reads {event_type.id} from {received.original.form}"
+            )
+        row_id = self._ids.next()
+        context = Context(claim_check=f"{self._base_url}/claim-check/{ids.show(row_id)}", public_url=self._base_url)
+        attributes = module.apply(received.resource, context)
+        return Event(
+            row_id=row_id,
+            type=event_type.id,
+            original=received.original,
+            face=received.face,
+            application=received.application.id,
+            received_ms=now_ms(),
+            warnings=tuple(f"{issue.location}: {issue.text}" for issue in warnings),
+            **_known(attributes),
+        )
+
+    async def accept(self, event: Event, event_type: EventType, inbox: InboxMessage | None = None) -> None:
+        """Match the event and keep it with its deliveries, in one transaction; then hand these over."""
+        deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
+        lease_ms = self._outbox.reserve(len(deliveries)) if deliveries else 0
+        try:
+            await self.store.accept(Acceptance(event, deliveries, lease_ms, inbox))
+        except BaseException:
+            if lease_ms:
+                self._outbox.give_back(len(deliveries))
+            raise
+        if lease_ms:
+            self._outbox.offer(event, deliveries, lease_ms)
+        metrics.accepted(event.face, event.type)
+        log.info(
+            "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,
+            deliveries=len(deliveries), warnings=len(event.warnings),
+        )  # fmt: skip
+
+
+def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:
+    """The warnings about `resource`.
+
+    Raises:
+        Refusal: it is not a valid resource; every error is told.
+    """
+    issues = validate(resource, tables)
+    errors = [issue for issue in issues if issue.severity == "error"]
+    if errors:
+        raise Refusal(errors)
+    return issues
+
+
+def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
+    names = ("id", "source", "time", "subject", "dataref", "versionid", "filtering")
+    return {name: attributes[name] for name in names if name in attributes}

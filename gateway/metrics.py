@@ -1,0 +1,74 @@
+"""The metrics, each with the function that records it. Labels never hold an id, an address or anything of a patient."""
+
+from __future__ import annotations
+
+from functools import cache
+
+from prometheus_client import Counter, Gauge, Histogram
+
+_RECEIVED = Counter("gateway_received", "Messages received, by face and what became of them", ["face", "outcome"])
+_ACCEPTED = Counter("gateway_accepted", "Events accepted, by face and event type", ["face", "type"])
+_ATTEMPTS = Counter(
+    "gateway_delivery_attempts", "Attempts at deliveries, by channel and outcome", ["channel", "outcome"]
+)
+_ATTEMPT_SECONDS = Histogram(
+    "gateway_delivery_attempt_seconds",
+    "How long attempts take, by channel",
+    ["channel"],
+    buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
+)
+_ENDED = Counter("gateway_deliveries_ended", "Deliveries that ended, by channel and state", ["channel", "state"])
+_IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process holds in memory")
+_SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
+_COLLECTED = Counter("gateway_mesh_collected", "Messages taken from the own mailbox, by disposition", ["disposition"])
+_LAST_COLLECTION = Gauge(
+    "gateway_mesh_last_collection_timestamp_seconds", "When the own mailbox was last looked into with success"
+)
+
+# labels() takes a lock and builds a key on each call; the hot path asks for the same few children again and again.
+_received = cache(_RECEIVED.labels)
+_accepted = cache(_ACCEPTED.labels)
+_attempts = cache(_ATTEMPTS.labels)
+_attempt_seconds = cache(_ATTEMPT_SECONDS.labels)
+_ended = cache(_ENDED.labels)
+
+
+def received(face: str, outcome: str) -> None:
+    """A face has answered a publisher; `outcome` is `accepted`, a Spine code, or `failed`."""
+    _received(face, outcome).inc()
+
+
+def accepted(face: str, event_type: str) -> None:
+    """An event is durable."""
+    _accepted(face, event_type).inc()
+
+
+def attempted(channel: str, outcome: str, seconds: float) -> None:
+    """An attempt at a delivery has ended."""
+    _attempts(channel, outcome).inc()
+    _attempt_seconds(channel).observe(seconds)
+
+
+def ended(channel: str, state: str) -> None:
+    """A delivery is delivered or dead."""
+    _ended(channel, state).inc()
+
+
+def in_memory(count: int) -> None:
+    """How many deliveries are held in memory now."""
+    _IN_MEMORY.set(count)
+
+
+def subscriptions(count: int) -> None:
+    """How many subscriptions are in the index now."""
+    _SUBSCRIPTIONS.set(count)
+
+
+def collected(disposition: str) -> None:
+    """A message of the own mailbox is durable."""
+    _COLLECTED.labels(disposition).inc()
+
+
+def mailbox_read() -> None:
+    """The own mailbox was looked into with success."""
+    _LAST_COLLECTION.set_to_current_time()

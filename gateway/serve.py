@@ -1,0 +1,69 @@
+"""`gateway serve`: the gateway and its HTTP server in one process."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+
+import uvicorn
+
+from gateway import logs
+from gateway.app import Gateway, create
+from gateway.errors import ConfigurationError
+from gateway.settings import Settings
+
+
+def serve(settings: Settings) -> None:
+    """Serve until SIGINT or SIGTERM.
+
+    Raises:
+        ConfigurationError: the configuration is wrong, or the address cannot be listened on.
+    """
+    logs.configure(settings.log.level)
+    gateway = Gateway(settings)
+    with (
+        contextlib.closing(_listen(settings.http.host, settings.http.port)) as listener,
+        contextlib.suppress(KeyboardInterrupt),
+        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+    ):
+        runner.run(_serve(gateway, listener))
+
+
+async def _serve(gateway: Gateway, listener: socket.socket) -> None:
+    await gateway.start()
+    config = uvicorn.Config(
+        create(gateway),
+        http="httptools",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        timeout_graceful_shutdown=round(gateway.settings.delivery.shutdown_seconds),
+    )
+    await uvicorn.Server(config).serve(sockets=[listener])
+
+
+def _listen(host: str, port: int) -> socket.socket:
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    # asyncio sets this on sockets that it makes itself; without it, answers wait for the other side's acknowledgements.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    try:
+        listener.bind((host, port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"cannot listen on {host}:{port}: {error.strerror}; set GATEWAY_HTTP__HOST or GATEWAY_HTTP__PORT"
+        ) from None
+    listener.listen(2048)
+    listener.set_inheritable(True)
+    return listener
+
+
+def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:  # there is none for Windows
+        return None
+    return uvloop.Loop

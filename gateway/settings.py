@@ -1,0 +1,238 @@
+"""The settings: `config/default.toml`, overridden by a file, overridden by `GATEWAY_` environment variables."""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+import os
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic_settings import (
+    BaseSettings,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+    SettingsError,
+    TomlConfigSettingsSource,
+)
+
+from gateway.errors import ConfigurationError
+from gateway.resources import folder
+
+PREFIX = "GATEWAY_"
+MESH_POLL_SECONDS = 300
+"""A mailbox may be polled at most once in five minutes (MESH API, GET /messageexchange/{mailbox}/inbox)."""
+
+
+def is_loopback(host: str) -> bool:
+    """Whether `host`, a name or an address, is this machine and nothing else."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _numbers(value: object) -> object:
+    """A list written in an environment variable: `[1, 2]` or `1,2`."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part for part in text.split(",") if part.strip()]
+
+
+Seconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(gt=0)]
+Waits = Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode, BeforeValidator(_numbers)]
+
+
+class _Section(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Http(_Section):
+    """Where the gateway listens, and how the outside reaches it."""
+
+    host: str
+    port: Annotated[int, Field(ge=1, le=65535)]
+    public_url: str
+    max_body_bytes: Count
+
+    @property
+    def base_url(self) -> str:
+        """The gateway's own URL, without a slash at its end."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+
+
+class StoreSettings(_Section):
+    """Where events are kept."""
+
+    url: str
+    max_waiting: Count
+
+    @model_validator(mode="after")
+    def _known_engine(self) -> Self:
+        if self.url.startswith("postgresql://"):
+            raise ValueError("PostgreSQL is not in this release: use sqlite:///path")
+        if not self.url.startswith("sqlite:///") or len(self.url) == len("sqlite:///"):
+            raise ValueError("must be sqlite:///path")
+        return self
+
+    @property
+    def path(self) -> Path:
+        """The SQLite file."""
+        return Path(self.url.removeprefix("sqlite:///"))
+
+
+class Mesh(_Section):
+    """The gateway's own mailbox."""
+
+    url: str
+    mailbox: str
+    password: SecretStr
+    shared_key: SecretStr
+    poll_seconds: Seconds
+    connect_seconds: Seconds
+    read_seconds: Seconds
+    send_threads: Count
+    cert_file: str
+    key_file: str
+    ca_file: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if not self.url:
+            return self
+        host = urlsplit(self.url).hostname or ""
+        if urlsplit(self.url).scheme not in {"http", "https"} or not host:
+            raise ValueError("url must be http://… or https://…")
+        for name in ("mailbox", "password", "shared_key"):
+            value = getattr(self, name)
+            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                raise ValueError(f"{name} is needed when url is set")
+        if self.poll_seconds < MESH_POLL_SECONDS and not is_loopback(host):
+            raise ValueError(f"poll_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
+        return self
+
+
+class DeliverySettings(_Section):
+    """How deliveries are attempted."""
+
+    retry_seconds: Waits
+    jitter: Annotated[float, Field(ge=0, lt=1)]
+    webhook_seconds: Seconds
+    per_endpoint: Count
+    in_memory: Count
+    lease_seconds: Seconds
+    shutdown_seconds: Seconds
+
+
+class Security(_Section):
+    """Who may use the gateway."""
+
+    mode: Literal["open", "closed"]
+
+
+class Log(_Section):
+    """What is logged."""
+
+    level: Literal["DEBUG", "INFO", "WARNING", "ERROR"]
+
+
+class Settings(BaseSettings):
+    """All settings; `config/default.toml` says what each means."""
+
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_nested_delimiter="__", extra="forbid", frozen=True, hide_input_in_errors=True
+    )
+
+    applications: str
+    http: Http
+    store: StoreSettings
+    mesh: Mesh
+    delivery: DeliverySettings
+    security: Security
+    log: Log
+
+    @model_validator(mode="after")
+    def _safe(self) -> Self:
+        if self.security.mode == "open" and not is_loopback(self.http.host):
+            raise ValueError(
+                f"security.mode is open, which is only for loopback: set {PREFIX}SECURITY__MODE=closed"
+                f" or {PREFIX}HTTP__HOST=127.0.0.1"
+            )
+        if self.security.mode == "closed" and not self.applications:
+            raise ValueError(f"security.mode is closed: set {PREFIX}APPLICATIONS to the applications file")
+        # A lease that ends while an attempt may still be under way would have the attempt made twice.
+        if self.delivery.lease_seconds <= self.longest_attempt_seconds:
+            raise ValueError(
+                f"delivery.lease_seconds must be more than the longest attempt, {self.longest_attempt_seconds:g} s"
+            )
+        return self
+
+    @property
+    def longest_attempt_seconds(self) -> float:
+        """How long one attempt at a delivery can take: a webhook's time, or MESH's for looking a message up and
+        sending it.
+        """
+        return max(self.delivery.webhook_seconds, 2 * (self.mesh.connect_seconds + self.mesh.read_seconds))
+
+
+def load(file: Path | None = None) -> Settings:
+    """Read the settings.
+
+    Raises:
+        ConfigurationError: a setting is unknown, missing or wrong; the message is one line that names it.
+    """
+    _refuse_unknown_variables()
+    files = [folder("config") / "default.toml", *([file] if file else [])]
+    for path in files:
+        _check_toml(path)
+
+    class Layered(Settings):
+        @classmethod
+        def settings_customise_sources(
+            cls,
+            settings_cls: type[BaseSettings],
+            init_settings: PydanticBaseSettingsSource,
+            env_settings: PydanticBaseSettingsSource,
+            dotenv_settings: PydanticBaseSettingsSource,
+            file_secret_settings: PydanticBaseSettingsSource,
+        ) -> tuple[PydanticBaseSettingsSource, ...]:
+            return env_settings, *(TomlConfigSettingsSource(settings_cls, path) for path in reversed(files))
+
+    try:
+        return Layered()  # type: ignore[call-arg]  # the sources give the values
+    except (ValidationError, SettingsError, ValueError) as error:
+        raise ConfigurationError(_one_line(error)) from None
+
+
+def _check_toml(path: Path) -> None:
+    try:
+        tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"settings file {path}: {error}") from None
+
+
+def _refuse_unknown_variables() -> None:
+    known = {name.upper() for name in Settings.model_fields}
+    for variable in os.environ:
+        if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).split("__")[0] not in known:
+            raise ConfigurationError(f"{variable}: there is no such setting; see config/default.toml")
+
+
+def _one_line(error: Exception) -> str:
+    if not isinstance(error, ValidationError):
+        return str(error).replace("\n", " ")
+    first = error.errors(include_url=False, include_input=False)[0]
+    path = ".".join(str(part) for part in first["loc"])
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting; see config/default.toml"
+    if not path:
+        return message
+    return f"{path} ({PREFIX}{path.upper().replace('.', '__')}): {message}"

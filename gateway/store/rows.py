@@ -1,0 +1,106 @@
+"""Rows of the database to the objects they hold, and back."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from gateway.events import Attempt, Delivery, Event, Original
+from gateway.store.base import InboxMessage
+from gateway.subscriptions.subscription import Subscription
+
+Row = tuple[Any, ...]
+_encoder = msgspec.json.Encoder()
+_decode = msgspec.json.decode
+
+EVENT = (
+    "e.id, e.received_ms, e.face, e.application, e.event_id, e.source, e.type, e.time, e.subject, e.dataref,"
+    " e.versionid, e.filtering, e.warnings, o.form, o.media_type, o.body"
+)
+DELIVERY = (
+    "d.id, d.event_id, d.channel, d.endpoint, d.form, d.subscriptions, d.workflow, d.partner_id, d.attempts,"
+    " d.uncertain"
+)
+SUBSCRIPTION = (
+    "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
+    " tag, headers, end_ms"
+)
+ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail"
+INBOX = "message_id, received_ms, disposition, reason, headers, body"
+
+
+def json_text(value: object) -> str:
+    """`value` as JSON text; the empty object and list, which are most, cost nothing."""
+    if not value:
+        return "{}" if isinstance(value, dict) else "[]"
+    return _encoder.encode(value).decode()
+
+
+def event_row(event: Event) -> Row:
+    """The row of the table events."""
+    return (
+        event.row_id, event.received_ms, event.face, event.application, event.id, event.source, event.type, event.time,
+        event.subject, event.dataref, event.versionid, json_text(event.filtering), json_text(event.warnings),
+    )  # fmt: skip
+
+
+def event_of(row: Row) -> Event:
+    """The event of the columns EVENT."""
+    return Event(
+        row_id=row[0], received_ms=row[1], face=row[2], application=row[3], id=row[4], source=row[5], type=row[6],
+        time=row[7], subject=row[8], dataref=row[9], versionid=row[10], filtering=_decode(row[11]),
+        warnings=tuple(_decode(row[12])), original=Original(body=row[15], media_type=row[14], form=row[13]),
+    )  # fmt: skip
+
+
+def delivery_row(delivery: Delivery, state: str, next_ms: int) -> Row:
+    """The row of the table deliveries, as it is first written."""
+    return (
+        delivery.id, delivery.event_id, delivery.channel, delivery.endpoint, delivery.form,
+        json_text(delivery.subscriptions), delivery.workflow, delivery.partner_id, state, next_ms,
+    )  # fmt: skip
+
+
+def delivery_of(row: Row) -> Delivery:
+    """The delivery of the columns DELIVERY."""
+    identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, attempts, uncertain = row
+    return Delivery(
+        identity, event_id, channel, endpoint, form, tuple(_decode(subscriptions)), workflow, partner_id, attempts,
+        bool(uncertain),
+    )  # fmt: skip
+
+
+def subscription_row(one: Subscription) -> Row:
+    """The row of the table subscriptions, in the order of SUBSCRIPTION."""
+    return (
+        one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
+        one.criteria, one.resource, one.media_type, one.created_ms, one.tag, json_text(one.headers), one.end_ms,
+    )  # fmt: skip
+
+
+def subscription_of(row: Row) -> Subscription:
+    """The subscription of the columns SUBSCRIPTION."""
+    values = list(row)
+    values[3] = tuple(_decode(row[3]))
+    values[13] = tuple((name, value) for name, value in _decode(row[13]))
+    return Subscription(*values)
+
+
+def attempt_of(row: Row) -> Attempt:
+    """The attempt of the columns ATTEMPT."""
+    return Attempt(*row)
+
+
+def inbox_row(message: InboxMessage, event_id: int | None = None) -> Row:
+    """The row of the table mesh_inbox."""
+    return (
+        message.message_id, message.received_ms, message.disposition, event_id, message.reason,
+        json_text(message.headers), message.body,
+    )  # fmt: skip
+
+
+def inbox_of(row: Row) -> InboxMessage:
+    """The message of the columns INBOX."""
+    message_id, received_ms, disposition, reason, headers, body = row
+    return InboxMessage(message_id, received_ms, disposition, reason, _decode(headers), body)

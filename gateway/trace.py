@@ -1,0 +1,131 @@
+"""What an operator sees of events: as tables, or as JSON."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from rich.console import Console
+from rich.table import Table
+
+from gateway import ids
+from gateway.clock import instant
+from gateway.errors import ConfigurationError
+from gateway.events import Event
+from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.store.reader import SqliteReader
+
+
+def print_events(database: Path, limit: int, *, as_json: bool) -> None:
+    """Print the newest events of the store at `database`."""
+    with contextlib.closing(SqliteReader(database)) as reader:
+        found = reader.events(limit)
+    if as_json:
+        _print_json([_event(event) for event in found])
+        return
+    table = Table("id", "received", "type", "face", "application", "publisher's id", box=None, pad_edge=False)
+    for event in found:
+        table.add_row(
+            ids.show(event.row_id), instant(event.received_ms), event.type, event.face, event.application, event.id
+        )
+    _console().print(table if found else "no events yet")
+
+
+def print_event(database: Path, identity: str, *, as_json: bool) -> None:
+    """Print all that is known of one event.
+
+    Raises:
+        ConfigurationError: there is no such event.
+    """
+    try:
+        row_id = ids.parse(identity)
+    except ValueError as error:
+        raise ConfigurationError(f"{identity}: {error}") from None
+    with contextlib.closing(SqliteReader(database)) as reader:
+        trace = reader.trace(row_id)
+    if trace is None:
+        raise ConfigurationError(f"{identity}: there is no such event")
+    if as_json:
+        _print_json(_event(trace.event) | {"deliveries": [_delivery(one) for one in trace.deliveries]})
+    else:
+        _print_trace(trace)
+
+
+def _print_trace(trace: EventTrace) -> None:
+    console = _console()
+    facts = Table(box=None, pad_edge=False, show_header=False)
+    for name, value in _event(trace.event).items():
+        facts.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
+    console.print(facts)
+    if not trace.deliveries:
+        console.print("\nno subscription matched")
+    for one in trace.deliveries:
+        shown = _delivery(one)
+        console.print(
+            f"\ndelivery {shown['id']}: {shown['state']}, {shown['channel']} {shown['endpoint']}", highlight=False
+        )
+        console.print(f"  for subscriptions {', '.join(shown['subscriptions'])}", highlight=False)
+        for attempt in shown["attempts"]:
+            words = (str(attempt[name]) for name in ("outcome", "status", "detail") if attempt[name])
+            console.print(
+                f"  {attempt['started']} attempt {attempt['number']}: {' '.join(words)} ({attempt['ms']} ms)",
+                highlight=False,
+            )
+        if shown["next"]:
+            console.print(f"  next attempt at {shown['next']}", highlight=False)
+
+
+def _event(event: Event) -> dict[str, Any]:
+    """An operator sees whose system sent what and when; the patient stays out, so that a terminal or a ticket may hold
+    it.
+    """
+    return {
+        "id": ids.show(event.row_id),
+        "publisher_id": event.id,
+        "type": event.type,
+        "source": event.source,
+        "time": event.time,
+        "received": instant(event.received_ms),
+        "face": event.face,
+        "application": event.application,
+        "media_type": event.original.media_type,
+        "bytes": len(event.original.body),
+        "warnings": list(event.warnings),
+    }
+
+
+def _delivery(one: DeliveryTrace) -> dict[str, Any]:
+    delivery = one.delivery
+    return {
+        "id": ids.show(delivery.id),
+        "channel": delivery.channel,
+        "endpoint": delivery.endpoint,
+        "form": delivery.form,
+        "workflow": delivery.workflow,
+        "subscriptions": list(delivery.subscriptions),
+        "state": one.state,
+        "remote_id": one.remote_id,
+        "next": instant(one.next_ms) if one.state == "pending" else None,
+        "ended": instant(one.ended_ms) if one.ended_ms else None,
+        "attempts": [
+            {
+                "number": attempt.number,
+                "started": instant(attempt.started_ms),
+                "ms": attempt.duration_ms,
+                "outcome": attempt.outcome,
+                "status": attempt.status,
+                "detail": attempt.detail,
+            }
+            for attempt in one.attempts
+        ],
+    }
+
+
+def _console() -> Console:
+    return Console(soft_wrap=True)
+
+
+def _print_json(value: object) -> None:
+    _console().print_json(msgspec.json.encode(value).decode(), indent=2)
