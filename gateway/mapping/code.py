@@ -1,0 +1,91 @@
+"""Python source in the making: lines, fresh names, and the objects that the source refers to.
+
+The source holds generated names, names of elements and literals, both as repr() writes them, and nothing else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any, Final
+
+from gateway.mapping.syntax import ExpressionError
+
+# Python itself allows 100 levels of indentation.
+MAX_INDENT: Final = 90
+
+Lines = list[tuple[int, str]]
+
+
+class Code:
+    """The lines of one function and what it refers to."""
+
+    def __init__(self) -> None:
+        self.objects: dict[str, Any] = {}
+        self._names: dict[int, str] = {}
+        self._lines: Lines = []
+        self._indent = 1
+        self._count = 0
+
+    def fresh(self, letter: str = "t") -> str:
+        """A name that was not used before."""
+        self._count += 1
+        return f"{letter}{self._count}"
+
+    def line(self, text: str) -> None:
+        """Add a statement."""
+        self._lines.append((self._indent, text))
+
+    def assign(self, expression: str) -> str:
+        """Add an assignment to a fresh name, and give the name."""
+        name = self.fresh()
+        self.line(f"{name} = {expression}")
+        return name
+
+    def atom(self, expression: str) -> str:
+        """A name that stands for the expression, which is itself where it already is one."""
+        return expression if expression.isidentifier() else self.assign(expression)
+
+    @contextmanager
+    def block(self, head: str) -> Iterator[None]:
+        """Add a compound statement; what is added inside becomes its body."""
+        if self._indent >= MAX_INDENT:
+            raise ExpressionError("nested too deep to compile", 0)
+        self.line(head)
+        self._indent += 1
+        body_starts = len(self._lines)
+        yield
+        if len(self._lines) == body_starts:
+            self.line("pass")
+        self._indent -= 1
+
+    def captured(self, write: Callable[[], str]) -> tuple[str, Lines]:
+        """What `write` gives, and the lines it adds, which are left out for the caller to `add`."""
+        outer, self._lines = self._lines, []
+        try:
+            result = write()
+            return result, [(indent - self._indent, text) for indent, text in self._lines]
+        finally:
+            self._lines = outer
+
+    def add(self, lines: Lines) -> None:
+        """Add captured lines here."""
+        self._lines += [(indent + self._indent, text) for indent, text in lines]
+
+    def refer(self, thing: Any) -> str:
+        """The name under which the source finds an object."""
+        name = self._names.get(id(thing))
+        if name is None:
+            name = self._names[id(thing)] = self.fresh("h")
+            self.objects[name] = thing
+        return name
+
+    def literal(self, value: str | int | Decimal | bool | None) -> str:
+        """The source text of a value."""
+        return self.refer(value) if isinstance(value, Decimal) else repr(value)
+
+    def function(self, name: str, parameters: str) -> str:
+        """The whole function."""
+        body = "\n".join(" " * indent + text for indent, text in self._lines)
+        return f"def {name}({parameters}):\n{body}\n"

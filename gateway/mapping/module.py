@@ -1,0 +1,68 @@
+"""A mapping module, ready to use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from gateway.errors import Refusal
+from gateway.mapping.compiler import compile_module
+from gateway.mapping.conceptmap import ConceptMap
+from gateway.mapping.context import Context
+from gateway.mapping.declaration import declaration
+
+NO_CONTEXT: Final = Context()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Module:
+    """One module; `events` is empty when it is for any event type, and `code` is the Python it was compiled to."""
+
+    file: str
+    name: str
+    version: str
+    summary: str
+    source: str
+    target: str
+    events: tuple[str, ...]
+    params: Mapping[str, str]
+    code: str = field(repr=False)
+    run: Callable[[Mapping[str, Any], Context], dict[str, Any]] = field(repr=False)
+
+    def apply(self, source: Mapping[str, Any], context: Context = NO_CONTEXT) -> dict[str, Any]:
+        """The target form of `source`, both in FHIR JSON form; parts of the source may be shared, so change neither.
+
+        Raises:
+            Refusal: the source cannot be mapped; whatever its shape, nothing else is raised.
+        """
+        try:
+            return self.run(source, context)
+        except Refusal:
+            raise
+        except Exception:
+            # Only a source that was not validated gets here, and the text of the error may hold what it says.
+            raise Refusal.because("INVALID_RESOURCE", f"this is not a {self.source} of the right structure") from None
+
+
+def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str, str] | None = None) -> Module:
+    """Read and compile a module file; `params` overrides the defaults of params it has.
+
+    Raises:
+        ModuleError: the module is wrong.
+    """
+    declared = declaration(path)
+    compiled = compile_module(declared, params or {}, maps)
+    return Module(
+        file=declared.file,
+        name=declared.name,
+        version=declared.version,
+        summary=declared.summary,
+        source=declared.source.name,
+        target=declared.target.name,
+        events=declared.events,
+        params={name: default for name, (default, _) in declared.parts.params.items()},
+        code=compiled.source,
+        run=compiled.run,
+    )

@@ -1,0 +1,206 @@
+"""What the generated code calls. Nothing here says a value from a message in an error."""
+
+from __future__ import annotations
+
+import re
+import uuid
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from operator import mul
+from typing import Any, Final, NoReturn
+
+from gateway.errors import Issue, Refusal
+
+MAX_ITEMS: Final = 200_000
+MAX_TEXT: Final = 1_000_000
+_INTEGER: Final = re.compile(r"[+-]?[0-9]{1,10}")
+_INTEGER_BITS: Final = 31
+_WEIGHTS: Final = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
+# FHIR R4, "Primitive Types", instant; without the leap second, which Python has not.
+_INSTANT: Final = re.compile(
+    r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
+    r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
+)
+
+Resources = dict[str | None, Any]
+
+
+def too_much() -> NoReturn:
+    """The budget for loops is spent."""
+    raise Refusal.because("INVALID_RESOURCE", f"the mapping would look at more than {MAX_ITEMS:,} items")
+
+
+def several(path: str) -> NoReturn:
+    """Different values stand where one is wanted."""
+    raise Refusal.because("MULTIPLE_VALUES", "different values stand where one is expected", path)
+
+
+def missing(path: str) -> NoReturn:
+    """A mandatory element of the target got no value."""
+    raise Refusal.because("INVALID_RESOURCE", f"nothing gives a value for {path}, which is mandatory")
+
+
+def failed(problems: tuple[Issue, ...], issue: Issue) -> tuple[Issue, ...]:
+    """The requirements that failed so far, and one more."""
+    return (*problems, issue)
+
+
+def refuse(problems: tuple[Issue, ...]) -> NoReturn:
+    """Requirements failed."""
+    raise Refusal(problems)
+
+
+def resources_by_url(bundle: Mapping[str, Any]) -> Resources:
+    """The resources of a Bundle by fullUrl (FHIR, Bundle, "Resolving references in Bundles")."""
+    entries = bundle.get("entry", ())
+    found: Resources = {entry.get("fullUrl"): entry.get("resource") for entry in entries}
+    if len(found) != len(entries):
+        _refuse_shared_urls(entries, found)
+    found[None] = None
+    return found
+
+
+def _refuse_shared_urls(entries: Iterable[Mapping[str, Any]], found: Resources) -> None:
+    for entry in entries:
+        url = entry.get("fullUrl")
+        if url is not None and entry.get("resource") != found[url]:
+            several("Bundle.entry.fullUrl")
+
+
+def resolve(resources: Resources, reference: str, absent: Any) -> Any:
+    """The resource with that fullUrl, or else with that `Type/id`."""
+    found = resources.get(reference)
+    if found is None:
+        found = _by_type_and_id(resources).get(reference)
+    return absent if found is None else found
+
+
+def _by_type_and_id(resources: Resources) -> dict[str, Any]:
+    known: dict[str, Any] | None = resources[None]
+    if known is None:
+        there = [resource for resource in resources.values() if resource]
+        known = resources[None] = {f"{each.get('resourceType')}/{each.get('id')}": each for each in there}
+    return known
+
+
+def listed(value: Any) -> Sequence[Any]:
+    """The items of an open attribute: one value, a list of values, or nothing."""
+    return () if value is None else value if isinstance(value, list) else (value,)
+
+
+def has_any(names: tuple[str, ...]) -> Callable[[Mapping[str, Any]], bool]:
+    """Tells whether an object has one of the elements."""
+    return lambda value: any(name in value for name in names)
+
+
+def distinct(values: Sequence[Any]) -> list[Any]:
+    """The values without repeats, in order."""
+    return list(dict.fromkeys(values))
+
+
+def union(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:
+    """FHIRPath `|`: the values of both without repeats."""
+    return list(dict.fromkeys((*left, *right)))
+
+
+def join(values: Sequence[str], separator: str) -> str | None:
+    """FHIRPath join(); absent when there is nothing to join."""
+    return _held(separator.join(values)) if values else None
+
+
+def concat(left: str | None, right: str | None) -> str:
+    """FHIRPath `&`: what is absent counts as empty text."""
+    return _held((left or "") + (right or ""))
+
+
+def plus(left: str, right: str) -> str:
+    """FHIRPath `+` on text."""
+    return _held(left + right)
+
+
+def replace(value: str, pattern: str, substitution: str) -> str:
+    """FHIRPath replace(), refused before it grows out of bounds."""
+    if len(value) + value.count(pattern) * len(substitution) > MAX_TEXT:
+        _too_long()
+    return value.replace(pattern, substitution)
+
+
+def _held(text: str) -> str:
+    return text if len(text) <= MAX_TEXT else _too_long()
+
+
+def _too_long() -> NoReturn:
+    raise Refusal.because("INVALID_RESOURCE", f"the mapping would make a text longer than {MAX_TEXT:,} characters")
+
+
+def number(value: int | Decimal) -> int | Decimal | None:
+    """A result of arithmetic; absent where it leaves the range of a FHIRPath Integer."""
+    return None if isinstance(value, int) and value.bit_length() > _INTEGER_BITS else value
+
+
+def substring(value: str, start: int, length: int | None = None) -> str | None:
+    """FHIRPath substring(); absent when `start` is outside the text."""
+    if not 0 <= start < len(value):
+        return None
+    return value[start:] if length is None else value[start : start + max(length, 0)]
+
+
+def split(value: str, separator: str) -> list[str]:
+    """FHIRPath split(); every character by itself for an empty separator."""
+    return value.split(separator) if separator else list(value)
+
+
+def text(value: Any) -> str:
+    """FHIRPath toString()."""
+    return "true" if value is True else "false" if value is False else str(value)
+
+
+def integer(value: Any) -> int | None:
+    """FHIRPath toInteger(); absent where the text is not a number in range."""
+    if isinstance(value, str):
+        if not _INTEGER.fullmatch(value):
+            return None
+        value = int(value)
+    return value if isinstance(value, int) and value.bit_length() <= _INTEGER_BITS else None
+
+
+def is_instant(value: str) -> bool:
+    """Whether it is a FHIR instant: a date and time to the second or finer, with a zone."""
+    if not _INSTANT.fullmatch(value):
+        return False
+    try:
+        datetime.fromisoformat(value)
+    except ValueError:
+        return False
+    return True
+
+
+def is_uuid(value: str) -> bool:
+    """Whether it is a UUID in its usual form of 36 characters (RFC 9562, section 4)."""
+    if len(value) != 36 or not value[8] == value[13] == value[18] == value[23] == "-":
+        return False
+    digits = value.replace("-", "")
+    return len(digits) == 32 and digits.isascii() and digits.isalnum() and _is_hexadecimal(digits)
+
+
+def _is_hexadecimal(digits: str) -> bool:
+    try:
+        int(digits, 16)
+    except ValueError:
+        return False
+    return True
+
+
+def is_nhs_number(value: str) -> bool:
+    """Whether it is ten digits that pass modulus 11 (NHS Data Dictionary, NHS NUMBER)."""
+    if len(value) != 10 or not (value.isascii() and value.isdigit()):
+        return False
+    # The check digit has weight 1; the code of '0' drops out, because it is multiplied by 55.
+    return sum(map(mul, _WEIGHTS, value.encode())) % 11 == 0
+
+
+def uuid5(namespace: str) -> Callable[[str], str]:
+    """Makes name-based UUIDs (RFC 9562, section 5.5) in the namespace that a URL names."""
+    space = uuid.uuid5(uuid.NAMESPACE_URL, namespace)
+    return lambda name: str(uuid.uuid5(space, name))

@@ -1,0 +1,327 @@
+"""The `output` of a module: the target written as data, with holes, checked against the types of the target."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Final
+
+from gateway.fhir.tables import Field
+from gateway.mapping import runtime, terms
+from gateway.mapping.checker import Checker
+from gateway.mapping.document import ListNode, MapNode, Node, ScalarNode
+from gateway.mapping.forms import ANY, Form, kind, suggestion
+from gateway.mapping.functions import need_boolean
+from gateway.mapping.generator import ABSENT, Generator, present
+from gateway.mapping.parser import parse
+from gateway.mapping.syntax import ExpressionError
+from gateway.mapping.terms import Term
+
+NAME: Final = re.compile(r"[a-z][A-Za-z0-9]*")
+
+_HOLE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
+_FOR: Final = re.compile(r"\s*(\S+)\s+in\s+", re.DOTALL)
+_LITERALS: Final[dict[str, tuple[type, ...]]] = {
+    "string": (str,),
+    "boolean": (bool,),
+    "integer": (int,),
+    "decimal": (int, Decimal),
+    "any": (str, bool, int, Decimal),
+}
+_FITTING: Final = {"decimal": ("decimal", "integer"), "any": ("string", "boolean", "integer", "decimal", "any")}
+
+
+@dataclass(frozen=True, slots=True)
+class Built:
+    """The Python of a piece of output: `certain` when it can never be absent, `present` the condition when it can."""
+
+    code: str
+    certain: bool = True
+    present: str = ""
+
+
+@contextmanager
+def placed(node: ScalarNode, shift: int = 0) -> Iterator[None]:
+    """Turn the error of an expression inside `node`, `shift` characters in, into one with a place in the file."""
+    try:
+        yield
+    except ExpressionError as error:
+        raise node.place_of(shift + error.at).error(error.message) from None
+
+
+class Template:
+    """Writes the Python that builds the output."""
+
+    def __init__(self, target: Form, checker: Checker, generator: Generator) -> None:
+        self._target, self._checker, self._generator = target, checker, generator
+        self._code = generator.code
+
+    def root(self, node: Node) -> str:
+        """The Python expression of the whole output.
+
+        Raises:
+            ModuleError: the output does not fit the target form.
+        """
+        if not isinstance(node, MapNode):
+            raise node.place.error(f"output must be the {self._target.root} written as a mapping")
+        for key in ("$if", "$for"):
+            if key in node.items:
+                raise node.places[key].error(f"{key} cannot stand at the top of output")
+        return self._fields(node, self._target.root, self._target.root).code
+
+    # --- objects
+
+    def _object(self, node: Node, type_name: str, path: str) -> Built:
+        if not isinstance(node, MapNode):
+            return self._whole(node, type_name)
+        if "$for" in node.items:
+            raise node.places["$for"].error("$for can only stand in a mapping that is an item of a list")
+        return self._on_condition(node, lambda: self._fields(node, type_name, path))
+
+    def _on_condition(self, node: MapNode, build: Callable[[], Built]) -> Built:
+        if "$if" not in node.items:
+            return build()
+        found = self._code.assign(ABSENT)
+        with self._code.block(f"if {self._test(node.items['$if'])}:"):
+            self._code.line(f"{found} = {build().code}")
+        return Built(found, certain=False, present=found)
+
+    def _fields(self, node: MapNode, type_name: str, path: str) -> Built:
+        type_name, resource = self._resource(node, type_name)
+        fields = self._target.fields(type_name)
+        if not node.items.keys() - {"$if", "$for"}:
+            raise node.place.error("an empty mapping says nothing: leave it out")
+        self._hold_mandatory(node, type_name, fields)
+        parts = [f"'resourceType': {resource!r}"] if resource else []
+        written = ""
+        for key, child in node.items.items():
+            if key in ("$if", "$for", "resourceType"):
+                continue
+            field = self._field(node, key, type_name, fields)
+            built = self._element(child, field, f"{path}.{key}")
+            if built.certain and not written:
+                parts.append(f"{key!r}: {built.code}")
+                continue
+            written = written or self._code.assign(f"{{{', '.join(parts)}}}")
+            self._set(written, key, built, f"{path}.{key}" if field.required and not field.choice else "")
+        certain = bool(parts)
+        return Built(written or f"{{{', '.join(parts)}}}", certain, written)
+
+    def _set(self, name: str, key: str, built: Built, mandatory: str) -> None:
+        statement = f"{name}[{key!r}] = {built.code}"
+        if built.certain:
+            self._code.line(statement)
+            return
+        with self._code.block(f"if {built.present}:"):
+            self._code.line(statement)
+        if mandatory:
+            with self._code.block("else:"):
+                self._code.line(f"{self._code.refer(runtime.missing)}({mandatory!r})")
+
+    def _resource(self, node: MapNode, type_name: str) -> tuple[str, str]:
+        types = self._target.types
+        if type_name != "Resource" and not types.is_resource(type_name):
+            return type_name, ""
+        written = node.items.get("resourceType")
+        name = written.value if isinstance(written, ScalarNode) else None
+        if written is None or not isinstance(name, str):
+            raise node.place.error("a resource needs its resourceType")
+        if not types.is_resource(name):
+            raise written.place.error(
+                f"there is no resource type {name}{suggestion(name, getattr(types, 'resources', ()))}"
+            )
+        if type_name not in ("Resource", name):
+            raise written.place.error(f"{type_name} is expected here, not {name}")
+        return name, name
+
+    def _field(self, node: MapNode, key: str, type_name: str, fields: Mapping[str, Field]) -> Field:
+        if self._target.is_open(type_name):
+            return Field(key, ANY, isinstance(node.items[key], ListNode), required=False, choice=None)
+        if key in fields:
+            return fields[key]
+        bare = fields.get(key.removeprefix("_"))
+        if bare is not None and kind(bare.type) != "object":
+            return Field(key, "Element", bare.is_list, required=False, choice=None)
+        members = [field.name for field in fields.values() if field.choice == key]
+        if members:
+            raise node.places[key].error(f"{type_name}.{key}[x] is written with its type, e.g. {members[0]}")
+        raise node.places[key].error(f"{type_name} has no element '{key}'{suggestion(key, fields)}")
+
+    @staticmethod
+    def _hold_mandatory(node: MapNode, type_name: str, fields: Mapping[str, Field]) -> None:
+        for field in fields.values():
+            if field.required:
+                group = [each.name for each in fields.values() if field.choice and each.choice == field.choice]
+                if not any(name in node.items or f"_{name}" in node.items for name in group or [field.name]):
+                    raise node.place.error(f"{type_name} needs '{field.name}', which is mandatory")
+
+    # --- elements
+
+    def _element(self, node: Node, field: Field, path: str) -> Built:
+        if field.is_list:
+            return self._list(node, field, path)
+        if isinstance(node, ListNode):
+            raise node.place.error(f"'{field.name}' is one value, not a list")
+        return self._item(node, field, path)
+
+    def _item(self, node: Node, field: Field, path: str) -> Built:
+        if kind(field.type) == "object":
+            return self._object(node, field.type, path)
+        if not isinstance(node, ScalarNode):
+            raise node.place.error(f"'{field.name}' is {field.type}, a single value")
+        return self._whole(node, field.type)
+
+    def _list(self, node: Node, field: Field, path: str) -> Built:
+        if isinstance(node, ScalarNode) and (hole := _only_hole(node)):
+            return self._list_hole(node, field, hole)
+        if not isinstance(node, ListNode):
+            raise node.place.error(f"'{field.name}' is a list: write its items with '- '")
+        if not node.items:
+            raise node.place.error("an empty list says nothing: leave it out")
+        parts: list[str] = []
+        written = ""
+        for item in node.items:
+            loops = isinstance(item, MapNode) and "$for" in item.items
+            if loops and not written:
+                written = self._code.assign(f"[{', '.join(parts)}]")
+            if isinstance(item, MapNode) and loops:
+                self._repeat(item, field, path, written)
+                continue
+            built = self._item(item, field, path)
+            if built.certain and not written:
+                parts.append(built.code)
+                continue
+            written = written or self._code.assign(f"[{', '.join(parts)}]")
+            self._append(written, built)
+        return Built(written or f"[{', '.join(parts)}]", bool(parts), written or "False")
+
+    def _append(self, name: str, built: Built) -> None:
+        if built.certain:
+            self._code.line(f"{name}.append({built.code})")
+            return
+        with self._code.block(f"if {built.present}:"):
+            self._code.line(f"{name}.append({built.code})")
+
+    def _repeat(self, node: MapNode, field: Field, path: str, written: str) -> None:
+        if kind(field.type) != "object":
+            raise node.place.error(f"'{field.name}' is a list of {field.type}")
+        name, group = self._for(node.items["$for"])
+        item = terms.Local(type=group.type, optional=False, path=group.path)
+
+        def build(code_name: str) -> None:
+            self._generator.bound[item] = code_name
+            self._append(written, self._on_condition(node, lambda: self._fields(node, field.type, path)))
+
+        self._checker.names[name] = item
+        self._generator.each(group, build)
+        del self._checker.names[name]
+        if name not in self._checker.used:
+            raise node.places["$for"].error(f"%{name} is not used")
+
+    def _for(self, node: Node) -> tuple[str, Term]:
+        head = _FOR.match(node.value) if isinstance(node, ScalarNode) and isinstance(node.value, str) else None
+        if head is None or not isinstance(node, ScalarNode):
+            raise node.place.error("$for is written 'name in expression'")
+        name = head[1]
+        if not NAME.fullmatch(name):
+            raise node.place.error(f"'{name}' is not a name: a small letter, then letters and digits")
+        if name in self._checker.names:
+            raise node.place.error(f"there is a %{name} already")
+        self._checker.used.discard(name)
+        return name, self._term(node, str(node.value)[head.end() :], head.end())
+
+    # --- scalars and holes
+
+    def _test(self, node: Node) -> str:
+        if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
+            raise node.place.error("$if is an expression")
+        term = self._term(node, node.value, 0)
+        with placed(node):
+            need_boolean(term, 0)
+            return self._generator.test(term)
+
+    def _term(self, node: ScalarNode, text: str, shift: int) -> Term:
+        with placed(node, shift):
+            return self._checker.check(parse(text))
+
+    def _whole(self, node: Node, type_name: str) -> Built:
+        if not isinstance(node, ScalarNode):
+            raise node.place.error(f"{type_name} is expected here, not a list")
+        if hole := _only_hole(node):
+            return self._hole(node, type_name, hole)
+        allowed = _LITERALS.get(kind(type_name), ())
+        if not isinstance(node.value, allowed) or (isinstance(node.value, bool) and bool not in allowed):
+            raise node.place.error(f"{type_name} is expected here, not {_described(node.value)}")
+        if isinstance(node.value, str) and "{{" in node.value:
+            return self._text(node, node.value)
+        if node.value == "":
+            raise node.place.error("an element cannot be empty text: leave it out")
+        return Built(self._code.literal(node.value))
+
+    def _hole(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Built:
+        term = self._fitting(node, type_name, hole)
+        with placed(node, hole.start(1)):
+            code = self._generator.value(term)
+            if not term.optional and not term.many:
+                return Built(code)
+            name = self._code.atom(code)
+            return Built(name, certain=False, present=present(term, name))
+
+    def _list_hole(self, node: ScalarNode, field: Field, hole: re.Match[str]) -> Built:
+        term = self._fitting(node, field.type, hole)
+        if not term.many:
+            raise node.place.error(f"'{field.name}' is a list and the expression gives one value: write it as '- '")
+        with placed(node, hole.start(1)):
+            name = self._code.assign(f"[*{self._generator.listing(term)}]")
+            return Built(name, certain=False, present=name)
+
+    def _fitting(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Term:
+        term = self._term(node, hole[1], hole.start(1))
+        wanted = kind(type_name)
+        same = term.type == type_name if wanted == "object" else term.kind in _FITTING.get(wanted, (wanted,))
+        if not same:
+            raise node.place_of(hole.start(1)).error(f"{type_name} is expected here, not {term.type}")
+        return term
+
+    def _text(self, node: ScalarNode, text: str) -> Built:
+        parts = []
+        guards = []
+        end = 0
+        for hole in _HOLE.finditer(text):
+            parts += [repr(text[end : hole.start()])] if hole.start() > end else []
+            code, guard = self._text_hole(node, hole)
+            parts.append(code)
+            guards += [guard] if guard else []
+            end = hole.end()
+        rest = text[end:]
+        if "{{" in rest:
+            raise node.place_of(end + rest.index("{{")).error("this hole has no closing }}")
+        joined = " + ".join([*parts, *([repr(rest)] if rest else [])])
+        if not guards:
+            return Built(f"({joined})")
+        test = " and ".join(guards)
+        return Built(f"({joined})", certain=False, present=test)
+
+    def _text_hole(self, node: ScalarNode, hole: re.Match[str]) -> tuple[str, str]:
+        term = self._term(node, hole[1], hole.start(1))
+        if term.kind in ("object", "empty"):
+            raise node.place_of(hole.start(1)).error(f"a single value is expected here, not {term.type}")
+        with placed(node, hole.start(1)):
+            name = self._generator.atom(term)
+        code = name if term.kind == "string" else f"{self._code.refer(runtime.text)}({name})"
+        return code, f"{name} is not None" if term.optional or term.many else ""
+
+
+def _only_hole(node: Node) -> re.Match[str] | None:
+    if isinstance(node, ScalarNode) and isinstance(node.value, str) and node.value.count("{{") == 1:
+        return re.compile(r"\s*\{\{(.*?)\}\}\s*", re.DOTALL).fullmatch(node.value)
+    return None
+
+
+def _described(value: object) -> str:
+    if value is None:
+        return "null"
+    return "true or false" if isinstance(value, bool) else "text" if isinstance(value, str) else "a number"

@@ -1,0 +1,178 @@
+"""A checked expression: what it computes, with the type of every part.
+
+The checker makes terms, and the generator turns them into Python.
+
+A value that is absent is None for a primitive type and an empty dict for any other; a term that is `many` stands for
+a list, empty when nothing is there.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+from gateway.mapping.forms import Kind, kind
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Term:
+    """`type` is a FHIR type name; `path` says in FHIRPath where the value comes from, for people to read."""
+
+    type: str
+    many: bool = False
+    optional: bool = True
+    path: str = ""
+
+    @property
+    def kind(self) -> Kind:
+        """What JSON writes for it."""
+        return kind(self.type)
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Constant(Term):
+    """A value written in the module; None for `{}`."""
+
+    value: str | int | Decimal | bool | None
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Constants(Term):
+    """Several values written in the module."""
+
+    values: tuple[str | int | Decimal | bool, ...]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Local(Term):
+    """A value that has a name when the code runs: the source, a var, what the caller gives, the item of a loop."""
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Field(Term):
+    """The element `key` of `base`; a list of them where `is_list`, and one value or a list where `is_open`."""
+
+    base: Term
+    key: str
+    is_list: bool
+    is_open: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Choice(Term):
+    """The choice element `base.value[x]` before a type is chosen; `members` has the elements by FHIR type."""
+
+    base: Term
+    members: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Pick(Term):
+    """The item of `base` at `index`, -1 for the last."""
+
+    base: Term
+    index: int
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Single(Term):
+    """The one value of `base`; several different ones are refused."""
+
+    base: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Filter(Term):
+    """The items of `base` for which `test` is true, each in turn called `item`; `sure`: true only of what is there."""
+
+    base: Term
+    item: Local
+    test: Term
+    sure: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Select(Term):
+    """`body` for every item of `base`."""
+
+    base: Term
+    item: Local
+    body: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Every(Term):
+    """Whether `test` is true for every item of `base`."""
+
+    base: Term
+    item: Local
+    test: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Exists(Term):
+    """Whether `base` has an item, or, `negated`, has none."""
+
+    base: Term
+    negated: bool = False
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Count(Term):
+    """How many items `base` has."""
+
+    base: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Collected(Term):
+    """All items of `base` as one list, to hand to a helper."""
+
+    base: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Resolve(Term):
+    """The resource of the Bundle that the text `base` refers to."""
+
+    base: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Connective(Term):
+    """`left and right`, `left or right`."""
+
+    operator: str
+    left: Term
+    right: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Not(Term):
+    """The other truth value."""
+
+    base: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Conditional(Term):
+    """`then` where `test` is true, else `otherwise`."""
+
+    test: Term
+    then: Term
+    otherwise: Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Apply(Term):
+    """Python `code` with `{0}`, `{1}` for the arguments and `{h}` for `helper`.
+
+    Absent when an argument is absent, unless `takes_absent`.
+    """
+
+    code: str
+    arguments: tuple[Term, ...]
+    helper: Callable[..., Any] | None = None
+    takes_absent: bool = False
