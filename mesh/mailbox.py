@@ -96,6 +96,15 @@ class Mailbox:
             return from_error(error)
         return Outcome(Result.ACCEPTED, status=200)
 
+    def ping(self) -> Outcome:
+        """Ask whether MESH answers at all (MESH API, GET /messageexchange/_ping); it says nothing of the mailbox."""
+        try:
+            with self._client() as client:
+                client.ping()
+        except TRANSPORT_ERRORS as error:
+            return from_error(error)
+        return Outcome(Result.ACCEPTED, status=200)
+
     def send(self, message: OutgoingMessage) -> Outcome:
         """Post a message, once. One that MESH would refuse is REJECTED here, with status 0."""
         if fault := message.fault():

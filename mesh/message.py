@@ -94,7 +94,7 @@ class ReceivedMessage:
         }
         return cls(
             message_id=message_id,
-            message_type=mex.get("mex-messagetype", "DATA").upper(),
+            message_type=mex.get("mex-messagetype", "DATA"),
             sender=mex.get("mex-from", ""),
             recipient=mex.get("mex-to", ""),
             workflow_id=mex.get("mex-workflowid", ""),

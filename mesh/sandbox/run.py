@@ -87,7 +87,11 @@ class LocalMesh:
             self.port = listener.getsockname()[1]
             self._scratch = tempfile.TemporaryDirectory(prefix="local-mesh-")
             self._process = self._spawn(listener.fileno(), Path(self._scratch.name) / "mailboxes.jsonl")
-        self._wait_until_it_answers(self._process)
+        try:
+            self._wait_until_it_answers(self._process)
+        except BaseException:  # Ctrl-C too
+            self.kill()
+            raise
 
     def stop(self) -> None:
         """Stop the server, by force after 5 seconds."""
@@ -187,7 +191,6 @@ class LocalMesh:
                 if requests.get(f"{self.url}/health", timeout=1).ok:
                     return
         ended = process.returncode
-        self.kill()
         problem = "does not answer" if ended is None else f"ended with status {ended}"
         raise LocalMeshError(f"the local MESH {problem}: see {where}")
 

@@ -13,7 +13,7 @@ from mesh_client import MeshClient
 from mesh.collect import CollectReport, StopCollecting, collect
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
-from mesh.sandbox.run import LocalMesh
+from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.mesh.conftest import Outgoing
 
 
@@ -81,6 +81,14 @@ def test_a_message_listed_twice_in_a_cycle_is_taken_once(
     report = collect(recipient, kept, page=10)
     assert report == CollectReport(listed=25, kept=24, acknowledged=24, failed={sent[3]: "LookupError"})
     assert set(kept.asked.values()) == {1}
+
+
+def test_an_inbox_whose_page_was_not_full_is_listed_once(
+    mesh: LocalMesh, sender: Mailbox, recipient: Mailbox, outgoing: Outgoing
+) -> None:
+    send(sender, outgoing, b"one")
+    report = collect(recipient, lambda _: mesh.fault("status", method="GET"))  # would fail a second list
+    assert report == CollectReport(listed=1, kept=1, acknowledged=1)
 
 
 def test_a_full_page_of_which_nothing_left_is_not_listed_again(
@@ -210,6 +218,14 @@ def test_a_refusal_in_the_middle_ends_the_cycle(
     failed = {sent[0]: f"HTTPError {status}"}
     assert report == CollectReport(listed=1, kept=kept, acknowledged=0, failed=failed, ended_early=reason)
     assert recipient.list_messages() == sent
+
+
+def test_a_connection_refused_in_the_middle_ends_the_cycle(outgoing: Outgoing) -> None:
+    with LocalMesh([LocalMailbox("TRUST01")]) as mesh, Mailbox(mesh.settings_for("TRUST01")) as mailbox:
+        sent = send(mailbox, outgoing, b"one", b"two")
+        report = collect(mailbox, lambda _: mesh.kill())
+    assert (report.listed, report.kept, report.acknowledged) == (1, 1, 0)
+    assert (list(report.failed), report.ended_early) == (sent[:1], "not_sent")
 
 
 def test_keep_can_end_the_cycle(sender: Mailbox, recipient: Mailbox, outgoing: Outgoing) -> None:
