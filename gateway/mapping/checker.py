@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping
 from decimal import Decimal
 from functools import singledispatchmethod
 from typing import Final
 
-from gateway.mapping import functions, runtime, terms
+from gateway.mapping import expect, functions, navigation, runtime, terms
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.forms import MOMENTS, Form, suggestion
 from gateway.mapping.syntax import Call, ExpressionError, Index, Literal, Member, Node, Operation, This, Variable
@@ -41,7 +42,9 @@ class Checker:
         Raises:
             ExpressionError: a name, a type or a number of values is wrong.
         """
-        return self._check(node, this or self.source)
+        term = self._check(node, this or self.source)
+        expect.a_type(term, node.at)
+        return term
 
     @singledispatchmethod
     def _check(self, node: Node, this: Term) -> Term:
@@ -72,7 +75,7 @@ class Checker:
 
     @_check.register
     def _(self, node: Index, this: Term) -> Term:
-        base = self._check(node.base, this)
+        base = self.check(node.base, this)
         if not base.many and node.number:
             raise ExpressionError("there is never more than one value here, so only [0] can be there", node.at)
         return terms.Pick(type=base.type, path=base.path, base=base, index=node.number) if base.many else base
@@ -85,14 +88,13 @@ class Checker:
     @_check.register
     def _(self, node: Operation, this: Term) -> Term:
         if node.operator in ("is", "as"):
-            return functions.type_operation(self, node, self._check(node.left, this))
-        left, right = self._check(node.left, this), self._check(node.right, this)
+            return navigation.type_operation(self, node, self._check(node.left, this))
+        left, right = self.check(node.left, this), self.check(node.right, this)
         return _OPERATIONS[node.operator](node, left, right)
 
     def member(self, base: Term, name: str, at: int) -> Term:
         """The term for `base.name`."""
-        if isinstance(base, terms.Choice):
-            raise choose_first(base, at)
+        expect.a_type(base, at)
         if self.form.is_open(base.type):
             return _field(base, name, "any", is_list=True, is_open=True)
         fields = self.form.fields(base.type)
@@ -114,12 +116,6 @@ class Checker:
             return f"{base.type} is a primitive type and has no element '{name}'"
         fields = self.form.fields(base.type).values()
         return f"{base.type} has no element '{name}'{suggestion(name, {each.choice or each.name for each in fields})}"
-
-
-def choose_first(choice: terms.Choice, at: int) -> ExpressionError:
-    """The error about a choice element whose type was not said."""
-    first = next(iter(choice.members))
-    return ExpressionError(f"say which type is meant, e.g. .ofType({first})", at)
 
 
 def _field(base: Term, key: str, type_name: str, *, is_list: bool, is_open: bool = False) -> Term:
@@ -167,14 +163,14 @@ def _arithmetic(node: Operation, left: Term, right: Term) -> Term:
         raise _both(node, left, right)
     type_name = "integer" if left.kind == right.kind == "integer" else "decimal"
     term = _apply(type_name, f"{{h}}({{0}} {node.operator} {{1}})", left, right, helper=runtime.number)
-    return functions.may_be_absent(term)
+    return dataclasses.replace(term, optional=True)
 
 
 def _concatenation(node: Operation, left: Term, right: Term) -> Term:
     if left.kind not in ("string", "empty") or right.kind not in ("string", "empty"):
         raise _both(node, left, right)
     text = _apply("string", "{h}({0}, {1})", left, right, helper=runtime.concat, takes_absent=True)
-    return functions.never_absent(text)
+    return dataclasses.replace(text, optional=False)
 
 
 def _union(node: Operation, left: Term, right: Term) -> Term:
@@ -182,7 +178,7 @@ def _union(node: Operation, left: Term, right: Term) -> Term:
         raise _both(node, left, right)
     if (written := (*_written(left), *_written(right))) and _written(left) and _written(right):
         return terms.Constants(type=left.type, many=True, values=tuple(dict.fromkeys(written)))
-    arguments = (functions.collected(left), functions.collected(right))
+    arguments = (terms.collected(left), terms.collected(right))
     code = "{h}({0}, {1})"
     return terms.Apply(type=left.type, many=True, path=left.path, code=code, arguments=arguments, helper=runtime.union)
 
@@ -197,17 +193,17 @@ def _membership(node: Operation, left: Term, right: Term) -> Term:
     item, group = (left, right) if node.operator == "in" else (right, left)
     if not _comparable(item, group):
         raise _both(node, left, right)
-    return _apply("boolean", "{0} in {1}", item, functions.collected(group))
+    return _apply("boolean", "{0} in {1}", item, terms.collected(group))
 
 
 def _logic(node: Operation, left: Term, right: Term) -> Term:
     for side, operand in ((node.left, left), (node.right, right)):
-        functions.need_boolean(operand, side.at)
+        expect.boolean(operand, side.at)
     if node.operator == "xor":
         return _apply("boolean", "{0} != {1}", left, right)
     optional = left.optional or right.optional
     if node.operator == "implies":
-        left = functions.negation(left)
+        left = terms.negation(left)
     operator = "and" if node.operator == "and" else "or"
     return terms.Connective(type="boolean", optional=optional, operator=operator, left=left, right=right)
 

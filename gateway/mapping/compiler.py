@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from gateway.errors import Issue
-from gateway.mapping import context, runtime, terms
+from gateway.mapping import context, expect, runtime, terms
 from gateway.mapping.checker import Checker
 from gateway.mapping.code import Code, Lines
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.declaration import Declaration, Require, Var
 from gateway.mapping.forms import suggestion
-from gateway.mapping.functions import need_boolean
 from gateway.mapping.generator import ABSENT, BUDGET, RESOURCES, SOURCE, Generator
 from gateway.mapping.parser import parse
 from gateway.mapping.template import Template, placed
@@ -100,8 +99,6 @@ class _Compiler:
             raise var.place.error(f"%{name} is given by the gateway")
         self._checker.used.clear()
         term = self._term(var.expression)
-        if isinstance(term, terms.Choice):
-            raise var.expression.place.error(f"say which type is meant, e.g. .ofType({next(iter(term.members))})")
         self._uses[name] = set(self._checker.used)
         with placed(var.expression):
             _, self._blocks[name] = self._code.captured(lambda: self._bind(name, term))
@@ -149,7 +146,7 @@ class _Compiler:
         term = self._term(require.that)
         issue = self._code.refer(Issue(require.reason, require.at, require.message))
         with placed(require.that):
-            need_boolean(term, 0)
+            expect.boolean(term, 0)
             test = self._generator.test(term)
         with self._code.block(f"if not {test}:"):
             self._code.line(f"{_PROBLEMS} = {self._code.refer(runtime.failed)}({_PROBLEMS}, {issue})")

@@ -7,7 +7,7 @@ from typing import Final, NamedTuple
 
 
 class Context(NamedTuple):
-    """Facts that no message holds; each may be absent. An expression reads them as `%claimCheck`, `%mnsType` and so on."""
+    """Facts that no message holds, each of which may be absent; an expression reads `%claimCheck`, `%mnsType`, ..."""
 
     claim_check: str | None = None
     """URL at which the gateway itself keeps the original message."""

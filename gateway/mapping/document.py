@@ -130,6 +130,9 @@ class _Composer:
             raise self._place(second).error("a second document is not allowed")
         return node
 
+    def _source(self, event: Any) -> str:
+        return self._text[event.start_mark.index : event.end_mark.index]
+
     def _place(self, event: Any) -> Place:
         return Place(self._file, event.start_mark.line + 1, event.start_mark.column + 1)
 
@@ -137,8 +140,7 @@ class _Composer:
         place = self._place(event)
         self._refuse(event, place, depth)
         if isinstance(event, yaml.ScalarEvent):
-            source = self._text[event.start_mark.index : event.end_mark.index]
-            return ScalarNode(place, _plain(event), source, event.style or "")
+            return ScalarNode(place, _plain(event), self._source(event), event.style or "")
         if isinstance(event, yaml.SequenceStartEvent):
             return ListNode(place, tuple(self._node(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)))
         return self._mapping(place, depth)

@@ -294,13 +294,18 @@ class Generator:
     def each(self, term: Term, body: Body, stop: Stop = Stop()) -> None:
         """Write loops that do `body` for every value of a term."""
         if not term.many:
-            item = self.atom(term)
-            with self.code.block(f"if {present(term, item)}:"):
-                body(item)
+            self._if_there(term, self.atom(term), body)
         elif self._is_list(term):
             self._loop(self._list(term), body, stop)
         else:
             self._each(term, body, stop)
+
+    def _if_there(self, term: Term, item: str, body: Body) -> None:
+        if term.optional or term.many:
+            with self.code.block(f"if {present(term, item)}:"):
+                body(item)
+        else:
+            body(item)
 
     @singledispatchmethod
     def _each(self, term: Term, body: Body, stop: Stop) -> None:
@@ -311,8 +316,7 @@ class Generator:
         inner = stop.inside() if term.base.many else stop
 
         def keep(item: str) -> None:
-            with self.code.block(f"if {present(term, item)}:"):
-                body(item)
+            self._if_there(term, item, body)
 
         def step(base: str) -> None:
             if term.is_list:

@@ -10,11 +10,10 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.fhir.tables import Field
-from gateway.mapping import runtime, terms
+from gateway.mapping import expect, runtime, terms
 from gateway.mapping.checker import Checker
 from gateway.mapping.document import ListNode, MapNode, Node, ScalarNode
 from gateway.mapping.forms import ANY, Form, kind, suggestion
-from gateway.mapping.functions import need_boolean
 from gateway.mapping.generator import ABSENT, Generator, present
 from gateway.mapping.parser import parse
 from gateway.mapping.syntax import ExpressionError
@@ -240,7 +239,7 @@ class Template:
             raise node.place.error("$if is an expression")
         term = self._term(node, node.value, 0)
         with placed(node):
-            need_boolean(term, 0)
+            expect.boolean(term, 0)
             return self._generator.test(term)
 
     def _term(self, node: ScalarNode, text: str, shift: int) -> Term:

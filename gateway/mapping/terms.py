@@ -8,6 +8,7 @@ a list, empty when nothing is there.
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 from dataclasses import dataclass
 from decimal import Decimal
@@ -176,3 +177,20 @@ class Apply(Term):
     arguments: tuple[Term, ...]
     helper: Callable[..., Any] | None = None
     takes_absent: bool = False
+
+
+def item_of(base: Term) -> Local:
+    """What an item of `base` is called inside a function on it."""
+    return Local(type=base.type, optional=False, path=base.path)
+
+
+def collected(term: Term) -> Term:
+    """The items of a term as one list."""
+    return Collected(type=term.type, optional=False, path=term.path, base=term)
+
+
+def negation(term: Term) -> Term:
+    """The other truth value of a term."""
+    if isinstance(term, Exists):
+        return dataclasses.replace(term, negated=not term.negated)
+    return Not(type="boolean", optional=term.optional, base=term)
