@@ -20,7 +20,6 @@ import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from gateway.clock import instant
@@ -29,6 +28,7 @@ from gateway.events import Event
 from gateway.resources import folder as resource_folder
 from gateway.store.base import DeliveryTrace, EventTrace
 from gateway.store.reader import SqliteReader
+from gateway.trace import plain_console, plain_table
 from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
 
 OWN_MAILBOX = "GATEWAY01"
@@ -57,7 +57,7 @@ class Demo:
             [LocalMailbox(OWN_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX)], port=mesh_port, log=folder / "mesh.log"
         )
         self._database = folder / "gateway.db"
-        self._console = Console(soft_wrap=True, highlight=False)
+        self._console = plain_console()
 
     def run(self, *, once: bool) -> None:
         """Run it; then serve on until Ctrl-C, unless `once`.
@@ -225,30 +225,23 @@ def _await_end(reader: SqliteReader) -> list[EventTrace]:
 
 
 def _table(traces: list[EventTrace]) -> Table:
-    table = Table(
-        "event", "subscription", "channel", "endpoint", "outcome", "time taken", box=None, padding=(0, 2, 0, 0)
-    )
+    table = plain_table("event", "subscription", "channel", "endpoint", "outcome", "time taken")
     for trace in traces:
         for one in trace.deliveries:
             delivery = one.delivery
+            ids = ", ".join(text[:8] for text in delivery.subscriptions)
             table.add_row(
-                trace.event.type, ", ".join(text[:8] for text in delivery.subscriptions), delivery.channel,
-                delivery.endpoint, _outcome(one), _taken(trace.event, one),
-            )  # fmt: skip
+                trace.event.type, ids, delivery.channel, delivery.endpoint, _outcome(one), _taken(trace.event, one)
+            )
     return table
 
 
 def _outcome(one: DeliveryTrace) -> str:
     if one.state == "delivered":
-        return (
-            f"delivered, MESH id {one.remote_id[:8]}…"
-            if one.remote_id
-            else f"delivered, HTTP {one.attempts[-1].status}"
-        )
+        return f"delivered, HTTP {one.attempts[-1].status}"
     last = one.attempts[-1].detail if one.attempts else "no attempt yet"
-    return (
-        f"{one.state} ({last}), next at {instant(one.next_ms)}" if one.state == "pending" else f"{one.state} ({last})"
-    )
+    again = f", next at {instant(one.next_ms)}" if one.state == "pending" else ""
+    return f"{one.state} ({last}){again}"
 
 
 def _taken(event: Event, one: DeliveryTrace) -> str:

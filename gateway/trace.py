@@ -25,12 +25,12 @@ def print_events(database: Path, limit: int, *, as_json: bool) -> None:
     if as_json:
         _print_json([_event(event) for event in found])
         return
-    table = Table("id", "received", "type", "face", "application", "publisher's id", box=None, pad_edge=False)
+    table = plain_table("id", "received", "type", "face", "application", "publisher's id")
     for event in found:
         table.add_row(
             ids.show(event.row_id), instant(event.received_ms), event.type, event.face, event.application, event.id
         )
-    _console().print(table if found else "no events yet")
+    plain_console().print(table if found else "no events yet")
 
 
 def print_event(database: Path, identity: str, *, as_json: bool) -> None:
@@ -54,8 +54,9 @@ def print_event(database: Path, identity: str, *, as_json: bool) -> None:
 
 
 def _print_trace(trace: EventTrace) -> None:
-    console = _console()
-    facts = Table(box=None, pad_edge=False, show_header=False)
+    console = plain_console()
+    facts = plain_table("name", "value")
+    facts.show_header = False
     for name, value in _event(trace.event).items():
         facts.add_row(name, "\n".join(value) if isinstance(value, list) else str(value))
     console.print(facts)
@@ -63,10 +64,8 @@ def _print_trace(trace: EventTrace) -> None:
         console.print("\nno subscription matched")
     for one in trace.deliveries:
         shown = _delivery(one)
-        console.print(
-            f"\ndelivery {shown['id']}: {shown['state']}, {shown['channel']} {shown['endpoint']}", highlight=False
-        )
-        console.print(f"  for subscriptions {', '.join(shown['subscriptions'])}", highlight=False)
+        console.print(f"\ndelivery {shown['id']}: {shown['state']}, {shown['channel']} {shown['endpoint']}")
+        console.print(f"  for subscriptions {', '.join(shown['subscriptions'])}")
         for attempt in shown["attempts"]:
             words = (str(attempt[name]) for name in ("outcome", "status", "detail") if attempt[name])
             console.print(
@@ -74,7 +73,7 @@ def _print_trace(trace: EventTrace) -> None:
                 highlight=False,
             )
         if shown["next"]:
-            console.print(f"  next attempt at {shown['next']}", highlight=False)
+            console.print(f"  next attempt at {shown['next']}")
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -123,9 +122,18 @@ def _delivery(one: DeliveryTrace) -> dict[str, Any]:
     }
 
 
-def _console() -> Console:
-    return Console(soft_wrap=True)
+def plainplain_console() -> Console:
+    """A console that never shortens what it shows: a line too long for the window is the window's to wrap."""
+    return Console(soft_wrap=True, highlight=False, width=max(Console().width, 160))
+
+
+def plain_table(*columns: str) -> Table:
+    """A table without lines, its columns as wide as what they hold."""
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for column in columns:
+        table.add_column(column, no_wrap=True, overflow="ignore")
+    return table
 
 
 def _print_json(value: object) -> None:
-    _console().print_json(msgspec.json.encode(value).decode(), indent=2)
+    plainplain_console().print_json(msgspec.json.encode(value).decode(), indent=2)

@@ -116,10 +116,8 @@ class _Type:
         return [fault for index, answer in enumerate(answers) for fault in _under(f"[{index}]", _faults(answer))]
 
     def missing(self, value: dict[str, Any]) -> Iterable[_Fault]:
-        names = [name for name in self.fields if name in self.required and name not in value]
-        return [
-            _Fault(f".{name}", "is required") for name in names if f"_{name}" not in value or name not in self.checks
-        ]
+        names = [name for name in self.fields if name in self.required and not {name, f"_{name}"} & value.keys()]
+        return [_Fault(f".{name}", "is required") for name in names]
 
     def group_faults(self, value: dict[str, Any]) -> Iterable[_Fault]:
         faults = []

@@ -1,0 +1,244 @@
+"""What tests of the whole gateway run: the real command, a real webhook listener, messages of our own."""
+
+from __future__ import annotations
+
+import http.server
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+import uuid
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import httpx
+
+from gateway.demo import EVENTS, JWT, NEMS_HEADERS, nems_subscription, r4_subscription
+from gateway.resources import folder
+
+__all__ = ["EVENTS", "JWT", "NEMS_HEADERS", "Answers", "Gateway", "Listener", "message", "nems_subscription"]
+
+GATEWAY_MAILBOX = "GATEWAY01"
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def message(event: str = "pds-change-of-gp-1", **replaced: str) -> bytes:
+    """One of our sample messages, with a MessageHeader.id of its own and pieces of its text replaced."""
+    text = (folder("config") / "demo" / f"{event}.xml").read_text(encoding="utf-8")
+    start = text.index("<MessageHeader>")
+    own_id = text[text.index('<id value="', start) + 11 :][:36]
+    text = text.replace(own_id, str(uuid.uuid4()))
+    for old, new in replaced.items():
+        assert old in text, old
+        text = text.replace(old, new)
+    return text.encode()
+
+
+def interaction(event: str) -> dict[str, str]:
+    """The InteractionID header with which `event` is published."""
+    return {"InteractionID": f"urn:nhs:names:services:events:{event}.Write"}
+
+
+class Gateway:
+    """`gateway serve` as a process of its own, on a free port, with its files under `folder`."""
+
+    def __init__(self, folder: Path, mesh: Any = None, **environment: str) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.database = folder / "gateway.db"
+        self.log = folder / "gateway.log"
+        self.environment = {
+            "GATEWAY_HTTP__PORT": str(self.port),
+            "GATEWAY_STORE__URL": f"sqlite:///{self.database}",
+            "GATEWAY_DELIVERY__RETRY_SECONDS": "[0.2, 0.5, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]",
+            **({} if mesh is None else self.of_mesh(mesh)),
+            **environment,
+        }
+        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self._process: subprocess.Popen[bytes] | None = None
+
+    @staticmethod
+    def of_mesh(mesh: Any) -> dict[str, str]:
+        """The settings with which a gateway uses a LocalMesh."""
+        settings = mesh.settings_for(GATEWAY_MAILBOX)
+        return {
+            "GATEWAY_MESH__URL": mesh.url,
+            "GATEWAY_MESH__MAILBOX": settings.mailbox_id,
+            "GATEWAY_MESH__PASSWORD": settings.password,
+            "GATEWAY_MESH__SHARED_KEY": settings.shared_key,
+            "GATEWAY_MESH__POLL_SECONDS": "1",
+            "GATEWAY_MESH__READ_SECONDS": "3",
+        }
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.http.close()
+        self.stop()
+
+    def start(self) -> None:
+        """Start it, and wait until it is ready."""
+        with self.log.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-W", "error", "-m", "gateway", "serve"],
+                env={**os.environ, **self.environment},
+                stdout=log,
+                stderr=log,
+            )
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            if self._process.poll() is not None:
+                break
+            try:
+                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                    return
+            except httpx.TransportError:
+                time.sleep(0.05)
+        raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+
+    def kill(self) -> None:
+        """End it as a crash would."""
+        assert self._process
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Ask it to end, and wait for that; its exit status."""
+        assert self._process
+        if self._process.poll() is None:
+            self._process.send_signal(signal.SIGTERM)
+        return self._process.wait(30)
+
+    def publish(self, body: bytes, event: str = "pds-change-of-gp-1", **headers: str) -> httpx.Response:
+        """Post a message as a NEMS publisher does."""
+        return self.http.post(
+            "/STU3/Events/1/$process-message", content=body, headers={**NEMS_HEADERS, **interaction(event), **headers}
+        )
+
+    def subscribe_mailbox(self, event: str = "pds-change-of-gp-1") -> str:
+        """A generic NEMS subscription to the sample mailbox; its id."""
+        answer = self.http.post(
+            "/STU3/Subscription",
+            content=nems_subscription(event),
+            headers={**NEMS_HEADERS, **subscriptions_api("Post")},
+        )
+        assert answer.status_code == 201, answer.text
+        return answer.headers["Location"].rpartition("/")[2]
+
+    def subscribe_webhook(self, url: str, event: str = "pds-change-of-gp-1") -> str:
+        """An R4 subscription to a webhook; its id."""
+        answer = self.http.post(
+            "/R4/Subscription", content=r4_subscription(event, url), headers={"Content-Type": "application/fhir+json"}
+        )
+        assert answer.status_code == 201, answer.text
+        return str(answer.json()["id"])
+
+
+def subscriptions_api(verb: str) -> dict[str, str]:
+    """The InteractionID header of the NEMS subscription calls."""
+    return {"InteractionID": f"urn:nhs:names:services:clinicals-sync:SubscriptionsApi{verb}"}
+
+
+@dataclass
+class Answers:
+    """What a Listener answers; `status` may be changed at any time, and `delay_seconds` too."""
+
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    delay_seconds: float = 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What a Listener received."""
+
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+
+class Listener:
+    """A real HTTP server on loopback that keeps what it is sent; it can be closed and opened on the same port."""
+
+    def __init__(self) -> None:
+        self.port = free_port()
+        self.url = f"http://127.0.0.1:{self.port}/signals"
+        self.received: list[Request] = []
+        self.answers = Answers()
+        self._server: http.server.ThreadingHTTPServer | None = None
+
+    def __enter__(self) -> Self:
+        self.open()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def open(self) -> None:
+        """Listen."""
+        listener = self
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+            disable_nagle_algorithm = True
+
+            def do_POST(self) -> None:
+                body = self.rfile.read(int(self.headers["Content-Length"]))
+                listener.received.append(Request(self.path, dict(self.headers), body))
+                time.sleep(listener.answers.delay_seconds)
+                self.send_response(listener.answers.status)
+                for name, value in listener.answers.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        class Server(http.server.ThreadingHTTPServer):
+            daemon_threads = True
+            request_queue_size = 256
+
+            def handle_error(self, *_: object) -> None:
+                """A client that went away, killed by the test, is no fault."""
+
+        self._server = Server(("127.0.0.1", self.port), Handler)
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True).start()
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._server:
+            self._server.shutdown()
+            self._server.server_close()
+            self._server = None
+
+    def wait_for(self, count: int, seconds: float = 20) -> list[Request]:
+        """What was received, once it is at least `count`."""
+        eventually(lambda: len(self.received) >= count, seconds, lambda: f"{len(self.received)} of {count} received")
+        return list(self.received)
+
+
+def eventually(true: Any, seconds: float = 20, say: Any = lambda: "it did not happen") -> None:
+    """Wait until `true()`; fail with what `say` says after so many seconds."""
+    deadline = time.monotonic() + seconds
+    while not true():
+        assert time.monotonic() < deadline, say()
+        time.sleep(0.02)

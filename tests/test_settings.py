@@ -1,0 +1,146 @@
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from pydantic import BaseModel
+
+from gateway import settings
+from gateway.errors import ConfigurationError
+from gateway.resources import folder
+
+DEFAULTS = folder("config") / "default.toml"
+MESH = {"URL": "http://127.0.0.1:8700", "MAILBOX": "GATEWAY01", "PASSWORD": "word", "SHARED_KEY": "key"}
+
+
+@pytest.fixture(autouse=True)
+def clean_environment() -> Iterator[None]:
+    """The settings come from the environment of the process: each test has one of its own."""
+    before = dict(os.environ)
+    for name in before:
+        if name.startswith(settings.PREFIX):
+            del os.environ[name]
+    yield
+    os.environ.clear()
+    os.environ.update(before)
+
+
+def load(file: Path | None = None, **variables: str) -> settings.Settings:
+    os.environ.update({f"{settings.PREFIX}{name}": value for name, value in variables.items()})
+    return settings.load(file)
+
+
+def load_with_mesh(**changed: str) -> settings.Settings:
+    return load(**{f"MESH__{name}": value for name, value in (MESH | changed).items()})
+
+
+def test_the_manual_and_the_model_agree() -> None:
+    def names(model: type[BaseModel]) -> dict[str, object]:
+        found: dict[str, object] = {}
+        for name, field in model.model_fields.items():
+            inner = field.annotation
+            nested = isinstance(inner, type) and issubclass(inner, BaseModel)
+            found[name] = names(inner) if nested else None  # type: ignore[arg-type]
+        return found
+
+    def keys(table: dict[str, object]) -> dict[str, object]:
+        return {name: keys(value) if isinstance(value, dict) else None for name, value in table.items()}
+
+    assert names(settings.Settings) == keys(tomllib.loads(DEFAULTS.read_text()))
+
+
+def test_the_manual_explains_every_setting() -> None:
+    lines = DEFAULTS.read_text().splitlines()
+    explained = False
+    for line in lines:
+        if re.match(r"\w+ = ", line):
+            assert explained, f"no comment above: {line}"
+        elif line.startswith("["):
+            explained = False
+        explained = explained or line.startswith("#")
+
+
+def test_defaults_are_safe() -> None:
+    found = load()
+    assert found.http.host == "127.0.0.1"
+    assert found.security.mode == "open"
+    assert found.http.base_url == "http://127.0.0.1:8000"
+
+
+def test_the_environment_wins_over_the_file_and_the_file_over_the_defaults(tmp_path: Path) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text("[http]\nport = 8001\nmax_body_bytes = 5\n")
+    found = load(file, HTTP__PORT="8002")
+    assert (found.http.port, found.http.max_body_bytes, found.http.host) == (8002, 5, "127.0.0.1")
+
+
+@pytest.mark.parametrize("text", ["[1, 2.5, 4]", "1,2.5,4"])
+def test_lists_may_be_written_either_way(text: str) -> None:
+    assert load(DELIVERY__RETRY_SECONDS=text).delivery.retry_seconds == (1, 2.5, 4)
+
+
+@pytest.mark.parametrize(
+    ("variables", "says"),
+    [
+        ({"HTTP__PORT": "high"}, "http.port (GATEWAY_HTTP__PORT): "),
+        ({"HTTP__PORT": "0"}, "http.port (GATEWAY_HTTP__PORT): "),
+        ({"HTTP__PROT": "1"}, "http.prot (GATEWAY_HTTP__PROT): there is no such setting"),
+        ({"HTPP__PORT": "1"}, "GATEWAY_HTPP__PORT: there is no such setting"),
+        ({"HTTP__HOST": "0.0.0.0"}, "security.mode is open, which is only for loopback"),
+        ({"SECURITY__MODE": "shut"}, "security.mode (GATEWAY_SECURITY__MODE): "),
+        ({"SECURITY__MODE": "closed"}, "set GATEWAY_APPLICATIONS"),
+        ({"STORE__URL": "mysql://x"}, "store (GATEWAY_STORE): must be sqlite:///path"),
+        ({"STORE__URL": "postgresql://x"}, "PostgreSQL is not in this release"),
+        ({"DELIVERY__RETRY_SECONDS": "[1, x]"}, "delivery.retry_seconds (GATEWAY_DELIVERY__RETRY_SECONDS): "),
+        ({"DELIVERY__RETRY_SECONDS": "-1"}, "delivery.retry_seconds"),
+        ({"DELIVERY__LEASE_SECONDS": "1"}, "delivery.lease_seconds must be more than the longest attempt"),
+        ({"MESH__URL": "ftp://x"}, "mesh (GATEWAY_MESH): url must be http"),
+        ({"MESH__URL": "http://127.0.0.1:1"}, "mailbox is needed when url is set"),
+    ],
+)
+def test_a_wrong_setting_is_named_in_one_line(variables: dict[str, str], says: str) -> None:
+    with pytest.raises(ConfigurationError) as caught:
+        load(**variables)
+    assert says in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["not toml", "[http]\nport = 'x'", "[nothing]\nx = 1"])
+def test_a_wrong_file_is_refused(tmp_path: Path, text: str) -> None:
+    file = tmp_path / "own.toml"
+    file.write_text(text)
+    with pytest.raises(ConfigurationError):
+        load(file)
+
+
+def test_a_missing_file_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(ConfigurationError, match="missing.toml"):
+        load(tmp_path / "missing.toml")
+
+
+def test_mesh_may_be_polled_often_only_on_loopback() -> None:
+    assert load_with_mesh(POLL_SECONDS="1").mesh.poll_seconds == 1
+    with pytest.raises(ConfigurationError, match="poll_seconds may be under 300 only for a MESH on loopback"):
+        load_with_mesh(URL="https://mesh.example.org", POLL_SECONDS="299")
+    assert load_with_mesh(URL="https://mesh.example.org", POLL_SECONDS="300").mesh.poll_seconds == 300
+
+
+def test_secrets_stay_out_of_texts() -> None:
+    found = load_with_mesh(PASSWORD="s3cret-word", SHARED_KEY="s3cret-key")
+    assert "s3cret" not in repr(found)
+    with pytest.raises(ConfigurationError) as caught:
+        load_with_mesh(PASSWORD="s3cret-word", POLL_SECONDS="x")
+    assert "s3cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True), ("localhost", True)]
+    + [("0.0.0.0", False), ("10.0.0.1", False), ("::", False), ("localhost.example.org", False), ("", False)],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert settings.is_loopback(host) is loopback
