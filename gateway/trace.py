@@ -122,7 +122,7 @@ def _delivery(one: DeliveryTrace) -> dict[str, Any]:
     }
 
 
-def plainplain_console() -> Console:
+def plain_console() -> Console:
     """A console that never shortens what it shows: a line too long for the window is the window's to wrap."""
     return Console(soft_wrap=True, highlight=False, width=max(Console().width, 160))
 
@@ -136,4 +136,4 @@ def plain_table(*columns: str) -> Table:
 
 
 def _print_json(value: object) -> None:
-    plainplain_console().print_json(msgspec.json.encode(value).decode(), indent=2)
+    plain_console().print_json(msgspec.json.encode(value).decode(), indent=2)
