@@ -61,9 +61,7 @@ class Checker:
     @_check.register
     def _(self, node: Variable, this: Term) -> Term:
         if node.name not in self.names:
-            raise ExpressionError(
-                f"there is no %{node.name}{suggestion(node.name, self.names)}; a var may use those above it", node.at
-            )
+            raise ExpressionError(f"there is no %{node.name}{suggestion(node.name, self.names)}", node.at)
         self.used.add(node.name)
         return self.names[node.name]
 
