@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from mesh.sandbox.run import LocalMailbox, LocalMesh
+from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -16,3 +20,25 @@ def examples() -> Path:
     if not folder.is_dir():
         pytest.skip("the published example messages are not beside this checkout")
     return folder
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[LocalMesh]:
+    """A local MESH with the gateway's mailbox and a subscriber's."""
+    with LocalMesh([LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX)]) as local:
+        yield local
+
+
+@pytest.fixture(scope="module")
+def gateway(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway in open mode, with that MESH; its log must not tell of a fault of ours."""
+    with Gateway(tmp_path_factory.mktemp("gateway"), mesh) as running:
+        yield running
+    assert '"outcome":"failed"' not in running.log.read_text()
+
+
+@pytest.fixture
+def listener() -> Iterator[Listener]:
+    """A webhook listener."""
+    with Listener() as listening:
+        yield listening

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.server
 import os
 import signal
@@ -18,10 +19,15 @@ from typing import Any, Self
 
 import httpx
 
-from gateway.demo import EVENTS, JWT, NEMS_HEADERS, nems_subscription, r4_subscription
+from gateway.demo import EVENTS, JWT, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
 from gateway.resources import folder
+from gateway.store.base import EventTrace
+from gateway.store.reader import SqliteReader
+from mesh.mailbox import Mailbox
+from mesh.message import ReceivedMessage
+from mesh.sandbox.run import LocalMesh
 
-__all__ = ["EVENTS", "JWT", "NEMS_HEADERS", "Answers", "Gateway", "Listener", "message", "nems_subscription"]
+__all__ = ["EVENTS", "JWT", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX", "nems_subscription"]
 
 GATEWAY_MAILBOX = "GATEWAY01"
 
@@ -53,7 +59,7 @@ def interaction(event: str) -> dict[str, str]:
 class Gateway:
     """`gateway serve` as a process of its own, on a free port, with its files under `folder`."""
 
-    def __init__(self, folder: Path, mesh: Any = None, **environment: str) -> None:
+    def __init__(self, folder: Path, mesh: LocalMesh | None = None, **environment: str) -> None:
         self.folder = folder
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
@@ -70,7 +76,7 @@ class Gateway:
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
-    def of_mesh(mesh: Any) -> dict[str, str]:
+    def of_mesh(mesh: LocalMesh) -> dict[str, str]:
         """The settings with which a gateway uses a LocalMesh."""
         settings = mesh.settings_for(GATEWAY_MAILBOX)
         return {
@@ -130,6 +136,11 @@ class Gateway:
         return self.http.post(
             "/STU3/Events/1/$process-message", content=body, headers={**NEMS_HEADERS, **interaction(event), **headers}
         )
+
+    def events(self) -> list[EventTrace]:
+        """The traces of all events, newest first, read as `gateway events` reads them."""
+        with contextlib.closing(SqliteReader(self.database)) as reader:
+            return [trace for event in reader.events(100_000) if (trace := reader.trace(event.row_id))]
 
     def subscribe_mailbox(self, event: str = "pds-change-of-gp-1") -> str:
         """A generic NEMS subscription to the sample mailbox; its id."""
@@ -234,6 +245,24 @@ class Listener:
         """What was received, once it is at least `count`."""
         eventually(lambda: len(self.received) >= count, seconds, lambda: f"{len(self.received)} of {count} received")
         return list(self.received)
+
+
+def collect(
+    mesh: LocalMesh, count: int, mailbox_id: str = SUBSCRIBER_MAILBOX, seconds: float = 20
+) -> list[ReceivedMessage]:
+    """What stands in a mailbox once it is at least `count` messages, taken out of it."""
+    with Mailbox(mesh.settings_for(mailbox_id)) as mailbox:
+        listed: list[str] = []
+
+        def enough() -> bool:
+            listed[:] = mailbox.list_messages(5000)
+            return len(listed) >= count
+
+        eventually(enough, seconds, lambda: f"{len(listed)} of {count} in the mailbox")
+        messages = [mailbox.retrieve(message_id) for message_id in listed]
+        for message_id in listed:
+            mailbox.acknowledge(message_id)
+        return messages
 
 
 def eventually(true: Any, seconds: float = 20, say: Any = lambda: "it did not happen") -> None:

@@ -139,8 +139,18 @@ def test_secrets_stay_out_of_texts() -> None:
 
 @pytest.mark.parametrize(
     ("host", "loopback"),
-    [("127.0.0.1", True), ("127.9.9.9", True), ("::1", True), ("[::1]", True), ("localhost", True)]
-    + [("0.0.0.0", False), ("10.0.0.1", False), ("::", False), ("localhost.example.org", False), ("", False)],
+    [
+        ("127.0.0.1", True),
+        ("127.9.9.9", True),
+        ("::1", True),
+        ("[::1]", True),
+        ("localhost", True),
+        ("0.0.0.0", False),
+        ("10.0.0.1", False),
+        ("::", False),
+        ("localhost.example.org", False),
+        ("", False),
+    ],
 )
 def test_loopback(host: str, loopback: bool) -> None:
     assert settings.is_loopback(host) is loopback

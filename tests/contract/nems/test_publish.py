@@ -1,0 +1,300 @@
+"""NEMS, "Publish an event message": what a publisher may send, and what it is answered."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from gateway.fhir.json import render_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from mesh.sandbox.run import LocalMesh
+from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message
+
+WORKFLOWS = {
+    "pds-change-of-gp-1": "CHANGEOFGP_1",
+    "pds-record-change-1": "PDSRECORDCHANGE_1",
+    "vaccinations-1": "VACCINATIONS_1",
+}
+PUBLISHED = (
+    ("PDS-Change-Of-GP-ems-example.xml", "pds-change-of-gp-1"),
+    ("PDS-Record-Change.xml", "pds-record-change-1"),
+    ("PDS-Record-Change-Citizen.xml", "pds-record-change-1"),
+    ("vaccinations-1-new.xml", "vaccinations-1"),
+    ("vaccinations-1-update.xml", "vaccinations-1"),
+    ("vaccinations-1-delete.xml", "vaccinations-1"),
+    ("vaccinations-1-notgiven-new.xml", "vaccinations-1"),
+)
+MNS_TYPES = {
+    "pds-change-of-gp-1": "pds-change-of-gp-2",
+    "pds-record-change-1": "pds-record-change-2",
+    "vaccinations-1": "imms-vaccination-record-change-1",
+}
+PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def mailbox_subscriptions(gateway: Gateway) -> None:
+    """The subscriber's mailbox gets every event."""
+    for event in EVENTS:
+        gateway.subscribe_mailbox(event)
+
+
+def outcome(answer: object, status: int, code: str) -> str:
+    """Check that an answer is Spine's OperationOutcome in XML; its diagnostics."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"].startswith("application/fhir+xml")
+    resource = parse_xml(answer.content, load("STU3")).resource
+    assert resource["resourceType"] == "OperationOutcome"
+    coding = resource["issue"][0]["details"]["coding"][0]
+    assert coding["system"] == "https://fhir.nhs.uk/STU3/CodeSystem/Spine-ErrorOrWarningCode-1"
+    assert coding["code"] == code
+    assert "Traceback" not in answer.text
+    return "\n".join(issue["diagnostics"] for issue in resource["issue"])
+
+
+@pytest.mark.parametrize("event", EVENTS)
+def test_a_valid_message_is_accepted_with_an_empty_body(gateway: Gateway, mesh: LocalMesh, event: str) -> None:
+    body = message(event)
+    answer = gateway.publish(body, event)
+    assert (answer.status_code, answer.content) == (202, b"")
+    (received,) = collect(mesh, 1)
+    assert (received.body, received.workflow_id) == (body, WORKFLOWS[event])
+
+
+@pytest.mark.parametrize(("file", "event"), PUBLISHED)
+def test_every_published_example_arrives_unchanged_and_as_a_signal(
+    gateway: Gateway, mesh: LocalMesh, listener: Listener, examples: Path, file: str, event: str
+) -> None:
+    body = (examples / "nems" / "events" / file).read_bytes()
+    schema = json.loads((examples / "mns" / "signal-schemas" / "fhirsignal.schema.json").read_bytes())
+    subscription = gateway.subscribe_webhook(listener.url, event)
+    assert gateway.publish(body, event).status_code == 202
+    (received,) = collect(mesh, 1)
+    assert (received.body, received.workflow_id) == (body, WORKFLOWS[event])
+    (request,) = listener.wait_for(1)
+    signal = json.loads(request.body)
+    jsonschema.Draft202012Validator(schema, format_checker=jsonschema.FormatChecker()).validate(signal)
+    context = {part["name"]: part for part in signal["entry"][0]["resource"]["parameter"][4]["part"]}
+    assert context["event-type"]["valueString"] == MNS_TYPES[event]
+    assert context["subject"]["valueReference"]["identifier"]["value"] == "9912003888"
+    assert gateway.http.delete(f"/R4/Subscription/{subscription}").status_code == 204
+
+
+def test_what_mesh_is_told_of_a_message(gateway: Gateway, mesh: LocalMesh) -> None:
+    gateway.publish(message())
+    (received,) = collect(mesh, 1)
+    assert received.content_type == "application/fhir+xml"
+    assert received.subject == "pds-change-of-gp-1"
+    assert received.file_name == f"{received.local_id}.xml"
+    for patient in ("9990001006", "BRAMLEY", "Ada"):
+        assert patient not in str(dict(received.headers))
+
+
+@pytest.mark.parametrize("name", ["pds-change-of-gp-1", "PDS-CHANGE-OF-GP-1", "Pdschangeofgp", "pdschangeofgp"])
+def test_both_spellings_of_the_interaction_are_taken_in_any_case(gateway: Gateway, mesh: LocalMesh, name: str) -> None:
+    assert gateway.publish(message(), InteractionID=interaction(name)["InteractionID"]).status_code == 202
+    collect(mesh, 1)
+
+
+@pytest.mark.parametrize(
+    "content_type",
+    [
+        "application/fhir+xml",
+        "application/fhir+xml;charset=utf-8",
+        "application/xml+fhir; charset=utf-8",
+        "Application/FHIR+XML",
+    ],
+)
+def test_every_spelling_of_the_media_type_is_taken(gateway: Gateway, mesh: LocalMesh, content_type: str) -> None:
+    assert gateway.publish(message(), **{"Content-Type": content_type}).status_code == 202
+    collect(mesh, 1)
+
+
+def test_an_absent_media_type_means_xml(gateway: Gateway, mesh: LocalMesh) -> None:
+    headers = {name: value for name, value in NEMS_HEADERS.items() if name != "Content-Type"}
+    answer = gateway.http.post(PROCESS_MESSAGE, content=message(), headers=headers | interaction(EVENTS[0]))
+    assert answer.status_code == 202
+    collect(mesh, 1)
+
+
+def test_a_message_in_json_is_delivered_as_xml(gateway: Gateway, mesh: LocalMesh) -> None:
+    tables = load("STU3")
+    resource = parse_xml(message(), tables).resource
+    answer = gateway.publish(render_json(resource), **{"Content-Type": "application/fhir+json"})
+    assert answer.status_code == 202
+    (received,) = collect(mesh, 1)
+    assert parse_xml(received.body, tables).resource == resource
+
+
+def test_a_message_published_twice_is_delivered_twice(gateway: Gateway, mesh: LocalMesh) -> None:
+    body = message()
+    for _ in range(2):
+        assert gateway.publish(body).status_code == 202
+    assert [received.body for received in collect(mesh, 2)] == [body, body]
+
+
+BOMB = b"""<!DOCTYPE b [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">
+<!ENTITY c "&b;&b;&b;&b;&b;&b;&b;&b;&b;&b;">]><Bundle xmlns="http://hl7.org/fhir"><id value="&c;"/></Bundle>"""
+MISSING = "HTTP Header is missing"
+REFUSED = {
+    "empty": (b"", {}, 400, "INVALID_REQUEST_MESSAGE", "the body is empty"),
+    "not XML": (b"hello", {}, 400, "MESSAGE_NOT_WELL_FORMED", "line 1"),
+    "half XML": (message()[:2000], {}, 400, "MESSAGE_NOT_WELL_FORMED", "line"),
+    "JSON called XML": (b'{"resourceType": "Bundle"}', {}, 400, "MESSAGE_NOT_WELL_FORMED", "line 1"),
+    "not JSON": (b"<Bundle/>", {"Content-Type": "application/fhir+json"}, 400, "MESSAGE_NOT_WELL_FORMED", ""),
+    "DOCTYPE": (b"<!DOCTYPE Bundle>" + message().partition(b"?>\n")[2], {}, 400, "MESSAGE_NOT_WELL_FORMED", "DOCTYPE"),
+    "entity bomb": (BOMB, {}, 400, "MESSAGE_NOT_WELL_FORMED", "DOCTYPE"),
+    "4 MB": (b"<a>" + b" " * 4_000_000 + b"</a>", {}, 413, "INVALID_REQUEST_MESSAGE", "larger than 3145728 bytes"),
+    "no namespace": (message().replace(b' xmlns="http://hl7.org/fhir"', b""), {}, 422, "INVALID_RESOURCE", ""),
+    "media type": (message(), {"Content-Type": "text/plain"}, 415, "UNSUPPORTED_MEDIA_TYPE", "Content-Type"),
+    "compressed": (message(), {"Content-Encoding": "gzip"}, 415, "UNSUPPORTED_MEDIA_TYPE", "Content-Encoding"),
+    "no fromASID": (message(), {"fromASID": ""}, 400, "MISSING_OR_INVALID_HEADER", f"fromASID {MISSING}"),
+    "no toASID": (message(), {"toASID": ""}, 400, "MISSING_OR_INVALID_HEADER", f"toASID {MISSING}"),
+    "no JWT": (message(), {"Authorization": ""}, 400, "MISSING_OR_INVALID_HEADER", f"Authorization {MISSING}"),
+    "not a JWT": (message(), {"Authorization": "Bearer x"}, 400, "MISSING_OR_INVALID_HEADER", "Authorization"),
+    "no InteractionID": (message(), {"InteractionID": ""}, 400, "MISSING_OR_INVALID_HEADER", f"InteractionID {MISSING}"),
+    "short ASID": (message(), {"fromASID": "1234"}, 400, "MISSING_OR_INVALID_HEADER", "fromASID must be 12 digits"),
+    "other InteractionID": (
+        message(), interaction("vaccinations-1"), 400, "MISSING_OR_INVALID_HEADER", "does not match request",
+    ),
+    "unknown event": (
+        message(**{'code value="pds-change-of-gp-1"': 'code value="pds-chance-1"'}), {}, 400, "INVALID_CODE_VALUE",
+        "Bundle.entry[0].resource.event.code",
+    ),
+    "another system's event": (
+        message(**{'code value="pds-change-of-gp-1"': 'code value="pds-change-of-gp-2"'}), {}, 400, "INVALID_CODE_VALUE",
+        "Bundle.entry[0].resource.event.code",
+    ),
+    "bad NHS number": (message(**{"9990001006": "9990001007"}), {}, 400, "INVALID_NHS_NUMBER", "RoutingDemographics"),
+    "short NHS number": (message(**{"9990001006": "999000"}), {}, 400, "INVALID_NHS_NUMBER", "RoutingDemographics"),
+    "no routing": (
+        message(**{"Extension-RoutingDemographics-1": "Extension-Other-1"}), {}, 400, "INVALID_NHS_NUMBER", "RoutingDemographics",
+    ),
+    "no kind": (message(**{"Extension-MessageEventType-1": "Extension-Other-1"}), {}, 422, "INVALID_RESOURCE", ""),
+    "not a message": (message(**{'type value="message"': 'type value="batch"'}), {}, 422, "INVALID_RESOURCE", "Bundle.type"),
+    "not a Bundle": (b'<Patient xmlns="http://hl7.org/fhir"/>', {}, 422, "INVALID_RESOURCE", "Bundle"),
+    "header not first": (
+        b'<Bundle xmlns="http://hl7.org/fhir"><type value="message"/><entry><resource><Patient><active value="true"/>'
+        b"</Patient></resource></entry></Bundle>", {}, 422, "INVALID_RESOURCE", "Bundle.entry[0].resource",
+    ),
+    "unknown element": (message(**{"<focus>": '<colour value="red"/><focus>'}), {}, 422, "INVALID_RESOURCE", "Bundle.entry[0]"),
+    "bad date": (message(**{'sent value="2026-11-02': 'sent value="2026-02-30x'}), {}, 422, "INVALID_RESOURCE", ".sent"),
+    "bad timestamp": (
+        message(**{'timestamp value="2026-11-02T09:15:00+00:00"': 'timestamp value="2026-11-02"'}), {}, 422,
+        "INVALID_RESOURCE", "Bundle.entry[0].resource.timestamp",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_a_wrong_request_is_told_what_and_where_and_nothing_is_stored(gateway: Gateway, case: str) -> None:
+    body, headers, status, code, says = REFUSED[case]
+    before = len(gateway.events())
+    told = outcome(gateway.publish(body, **headers), status, code)
+    assert says in told
+    for value in ("9990001006", "999000", "BRAMLEY", "red", "pds-chance"):
+        assert value not in told
+    assert len(gateway.events()) == before
+
+
+def test_every_fault_of_a_message_is_told(gateway: Gateway) -> None:
+    body = message(**{'sent value="2026-11-02': 'sent value="soon', '<status value="finished"/>': '<status value=""/>'})
+    told = outcome(gateway.publish(body), 422, "INVALID_RESOURCE")
+    assert "Bundle.entry[1].resource.sent" in told
+    assert "Bundle.entry[4].resource.status" in told
+
+
+@pytest.mark.parametrize(
+    ("accept", "query", "expected"),
+    [
+        ("application/fhir+json", "", "application/fhir+json"),
+        ("application/json+fhir;charset=utf-8", "", "application/fhir+json"),
+        ("text/html, application/fhir+json", "", "application/fhir+json"),
+        ("*/*", "", "application/fhir+xml"),
+        ("text/html", "", "application/fhir+xml"),
+        ("application/fhir+xml", "?_format=json", "application/fhir+json"),
+        ("application/fhir+json", "?_format=application/fhir+xml", "application/fhir+xml"),
+    ],
+)
+def test_errors_come_in_the_form_asked_for(gateway: Gateway, accept: str, query: str, expected: str) -> None:
+    answer = gateway.http.post(
+        PROCESS_MESSAGE + query, content=b"x", headers={**NEMS_HEADERS, **interaction(EVENTS[0]), "Accept": accept}
+    )
+    assert answer.status_code == 400
+    assert answer.headers["content-type"].startswith(expected)
+    if expected == "application/fhir+json":
+        assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "MESSAGE_NOT_WELL_FORMED"
+
+
+@pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
+def test_another_verb_is_refused(gateway: Gateway, method: str) -> None:
+    outcome(gateway.http.request(method, PROCESS_MESSAGE, headers=NEMS_HEADERS), 400, "BAD_REQUEST")
+
+
+def test_another_operation_is_not_implemented(gateway: Gateway) -> None:
+    outcome(gateway.http.post("/STU3/Patient", headers=NEMS_HEADERS), 501, "NOT_IMPLEMENTED")
+
+
+def _bodies() -> list[bytes]:
+    return [message(event) for event in EVENTS]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A message with pieces cut out, doubled or replaced, or with bytes changed."""
+    body = bytearray(draw(st.sampled_from(_bodies())))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(body)))
+        end = start + draw(st.integers(0, 60))
+        piece = draw(
+            st.sampled_from(
+                [b"", b"<", b'"', b"\x00", b"\xff\xfe", b"&", b"<id/>", b'value="', bytes(body[start:end]) * 2]
+            )
+        )
+        body[start:end] = piece
+    return bytes(body)
+
+
+@st.composite
+def restructured(draw: st.DrawFn) -> bytes:
+    """A message that is still XML, with elements taken out, doubled, swapped, renamed or given another value."""
+    root = etree.fromstring(draw(st.sampled_from(_bodies())))
+    for _ in range(draw(st.integers(1, 4))):
+        elements = [element for element in root.iter(etree.Element) if element.getparent() is not None]
+        if not elements:
+            break
+        one = draw(st.sampled_from(elements))
+        change = draw(st.sampled_from(["remove", "rename", "value", "empty", "nest"]))
+        if change == "remove":
+            one.getparent().remove(one)
+        elif change == "rename":
+            one.tag = draw(st.sampled_from(elements)).tag
+        elif change == "value":
+            one.set(
+                "value", draw(st.sampled_from(["", " ", "0", "9" * 400, "2026-13-45T99:99:99Z", "+58:00", "é\u200b"]))
+            )
+        elif change == "empty":
+            for child in list(one):
+                one.remove(child)
+        else:
+            one.append(draw(st.sampled_from(elements)).__copy__())
+    return etree.tostring(root)
+
+
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=st.one_of(mutated(), restructured()), data=st.data())
+def test_a_mutated_message_is_accepted_or_refused_but_never_a_fault(
+    gateway: Gateway, body: bytes, data: st.DataObject
+) -> None:
+    event = data.draw(st.sampled_from(EVENTS))
+    answer = gateway.publish(body, event)
+    assert answer.status_code == 202 or 400 <= answer.status_code < 500, answer.text
+    if answer.status_code != 202:
+        assert b"OperationOutcome" in answer.content

@@ -1,0 +1,89 @@
+"""Nothing that was answered 202 is lost, whatever ends the gateway."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from mesh.sandbox.run import LocalMesh
+from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message
+
+
+def header_id(body: bytes) -> bytes:
+    """The MessageHeader.id of a message."""
+    return body.partition(b"<MessageHeader>")[2].partition(b'<id value="')[2][:36]
+
+
+class Load:
+    """Publishers that go on until they are stopped, and remember what was answered 202."""
+
+    def __init__(self, gateway: Gateway, publishers: int = 8) -> None:
+        self.gateway = gateway
+        self.accepted: list[bytes] = []
+        self._stop = threading.Event()
+        self._threads = [threading.Thread(target=self._publish) for _ in range(publishers)]
+
+    def __enter__(self) -> Load:
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stop.set()
+        for thread in self._threads:
+            thread.join()
+
+    def _publish(self) -> None:
+        headers = {**NEMS_HEADERS, **interaction(EVENTS[0])}
+        with httpx.Client(base_url=self.gateway.url, timeout=5) as client:
+            while not self._stop.is_set():
+                body = message()
+                try:
+                    answer = client.post("/STU3/Events/1/$process-message", content=body, headers=headers)
+                except httpx.TransportError:
+                    time.sleep(0.05)
+                    continue
+                if answer.status_code == 202:
+                    self.accepted.append(header_id(body))
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+def test_events_answered_202_survive(tmp_path: Path, mesh: LocalMesh, listener: Listener, how: str) -> None:
+    with Gateway(tmp_path, mesh) as gateway:
+        gateway.subscribe_mailbox()
+        gateway.subscribe_webhook(listener.url)
+        with Load(gateway) as load:
+            for end in (1, 2, 3):
+                wanted = 60 * end
+                deadline = time.monotonic() + 30
+                while len(load.accepted) < wanted and time.monotonic() < deadline:
+                    time.sleep(0.01)
+                getattr(gateway, how)()
+                gateway.start()
+        accepted = set(load.accepted)
+        assert len(accepted) >= 180
+        mesh_ids = [header_id(one.body) for one in collect(mesh, len(accepted), seconds=60)]
+        listener.wait_for(len(accepted), 60)
+        hook_ids = {request.body.partition(b'"id":"')[2][:36] for request in listener.received}
+        assert accepted <= set(mesh_ids)
+        assert accepted <= hook_ids
+        # MESH is asked before a send is repeated, so nothing arrives there twice, not even what a crash interrupted.
+        assert len(mesh_ids) == len(set(mesh_ids))
+
+
+@pytest.mark.soak
+def test_fifty_kills_under_load_lose_nothing(tmp_path: Path, mesh: LocalMesh, listener: Listener) -> None:
+    with Gateway(tmp_path, mesh) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        with Load(gateway) as load:
+            for _ in range(50):
+                time.sleep(1)
+                gateway.kill()
+                gateway.start()
+        accepted = set(load.accepted)
+        listener.wait_for(len(accepted), 120)
+        assert accepted <= {request.body.partition(b'"id":"')[2][:36] for request in listener.received}
