@@ -6,6 +6,17 @@ import ipaddress
 from urllib.parse import urlsplit
 
 
+def is_webhook_url(url: str) -> bool:
+    """Whether `url` is one to post to: http or https, a host, and no credentials, fragment or sign that URLs do not have."""
+    try:
+        parts = urlsplit(url)
+        well_formed = parts.port != 0
+    except ValueError:
+        return False
+    whole = parts.scheme in {"http", "https"} and bool(parts.hostname) and url.isascii() and url.isprintable()
+    return well_formed and whole and " " not in url and "@" not in parts.netloc and not parts.fragment
+
+
 def is_public(address: str) -> bool:
     """Whether `address` is one of the open internet: not this machine, a private network, or a cloud's metadata
     service.

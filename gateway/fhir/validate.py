@@ -146,7 +146,7 @@ def _object_check(shape: _Type) -> Check:
             except (KeyError, TypeError):  # no such element; a pattern got something that is not a string
                 answer = None
             if not answer:
-                faults += _faults_at(name, answer) if answer is not None else shape.explain(name, item, value)
+                faults += _faults_at(name, answer) if type(answer) is Wrong else shape.explain(name, item, value)
         if required and not required <= value.keys():
             faults += shape.missing(value)
         if groups:

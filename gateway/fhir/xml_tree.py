@@ -8,7 +8,7 @@ from lxml import etree
 
 from gateway.errors import Refusal
 from gateway.fhir.narrative import XHTML
-from gateway.fhir.wire import NOT_WELL_FORMED
+from gateway.fhir.wire import INVALID, NOT_WELL_FORMED
 
 XML_SPACE: Final = " \t\r\n"
 
@@ -27,6 +27,8 @@ def _parser(*, remove_blank_text: bool) -> etree.XMLParser:
 
 
 _QUICK_PARSER: Final = _parser(remove_blank_text=True)
+_CROWDED: Final = etree.XPath("(//*[@*[51]])[1]")
+_SMALL_BODY: Final = 16_384  # bytes; one holds too few attributes to take long
 _EXACT_PARSER: Final = _parser(remove_blank_text=False)
 
 
@@ -46,7 +48,16 @@ def read_tree(body: bytes) -> etree._Element:
         raise _not_well_formed(error) from None
     if root.getroottree().docinfo.internalDTD is not None:  # one in an encoding that is not a superset of ASCII
         raise Refusal.because(NOT_WELL_FORMED, "a DOCTYPE is not allowed")
+    if len(body) > _SMALL_BODY:
+        _refuse_many_attributes(root)
     return root
+
+
+def _refuse_many_attributes(root: etree._Element) -> None:
+    """lxml reads the attributes of an element in a time that grows with the square of their number."""
+    crowded = _CROWDED(root)
+    if isinstance(crowded, list) and crowded and isinstance(crowded[0], etree._Element):
+        raise Refusal.because(INVALID, "an element has more than 50 attributes", f"line {crowded[0].sourceline}")
 
 
 def _not_well_formed(error: etree.XMLSyntaxError) -> Refusal:

@@ -76,7 +76,8 @@ class Checker:
         base = self.check(node.base, this)
         if not base.many and node.number:
             raise ExpressionError("there is never more than one value here, so only [0] can be there", node.at)
-        return terms.Pick(type=base.type, path=base.path, base=base, index=node.number) if base.many else base
+        path = f"{base.path}[{node.number}]"
+        return terms.Pick(type=base.type, path=path, base=base, index=node.number) if base.many else base
 
     @_check.register
     def _(self, node: Call, this: Term) -> Term:

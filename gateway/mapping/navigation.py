@@ -37,7 +37,8 @@ def _of_type(checker: Checker, base: Term, type_node: Node, at: int) -> Term:
         if name not in base.members:
             raise ExpressionError(f"no {name} may stand here{suggestion(name, base.members)}", type_node.at)
         key = base.members[name]
-        return terms.Field(type=name, many=base.many, path=base.path, base=base.base, key=key, is_list=False)
+        path = f"{base.path}.ofType({name})"
+        return terms.Field(type=name, many=base.many, path=path, base=base.base, key=key, is_list=False)
     if name == base.type:
         return base
     if base.type != "Resource":

@@ -232,10 +232,10 @@ def test_a_condition_holds_only_when_it_is_true(evaluate: Evaluate, expression: 
 @pytest.mark.parametrize(
     ("expression", "path"),
     [
-        (f"{PATIENT}.name.use", "Bundle.entry.resource.ofType(Patient).name.use"),
+        (f"{PATIENT}.name.use", "Bundle.entry[0].resource.ofType(Patient).name.use"),
         (f"{ORGS}.name.startsWith('F')", "Bundle.entry.resource.ofType(Organization).name"),
         (f"{ORGS}.single().name", "Bundle.entry.resource.ofType(Organization)"),
-        (f"{PATIENT}.name.given = 'Ann'", "Bundle.entry.resource.ofType(Patient).name.given"),
+        (f"{PATIENT}.name.given = 'Ann'", "Bundle.entry[0].resource.ofType(Patient).name.given"),
     ],
 )
 def test_different_values_where_one_is_wanted_are_refused(evaluate: Evaluate, expression: str, path: str) -> None:

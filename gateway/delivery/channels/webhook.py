@@ -79,10 +79,8 @@ class Webhook:
                 return _outcome(response)
         except TimeoutError:
             return Outcome(Result.UNCERTAIN, detail="no answer in time")
-        except ForbiddenAddress as error:
-            return Outcome(Result.REFUSED, detail=str(error))
         except (aiohttp.ClientError, OSError, ValueError) as error:
-            return Outcome(_result(error), detail=type(error).__name__)
+            return _failure(error)
 
     def _headers(self, notification: Notification) -> dict[str, str]:
         subscription = self._subscription(notification.delivery.subscriptions[0])
@@ -90,8 +88,13 @@ class Webhook:
         return dict(subscription.headers) | own if subscription and subscription.headers else own
 
 
-def _result(error: Exception) -> Result:
-    return Result.FAILED if isinstance(error, aiohttp.ClientConnectorError) else Result.UNCERTAIN
+def _failure(error: Exception) -> Outcome:
+    if not isinstance(error, aiohttp.ClientConnectorError):
+        # The request may have been on its way.
+        return Outcome(Result.UNCERTAIN, detail=type(error).__name__)
+    if isinstance(error.os_error, ForbiddenAddress):
+        return Outcome(Result.REFUSED, detail=str(error.os_error))
+    return Outcome(Result.FAILED, detail=type(error).__name__)
 
 
 def _outcome(response: aiohttp.ClientResponse) -> Outcome:

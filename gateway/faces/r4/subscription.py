@@ -10,13 +10,12 @@ from __future__ import annotations
 import re
 import uuid
 from typing import Any
-from urllib.parse import urlsplit
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gateway.addresses import names_forbidden_address
+from gateway.addresses import is_webhook_url, names_forbidden_address
 from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.clock import instant, now_ms
@@ -122,12 +121,11 @@ class Subscriptions:
         return event_type
 
     def _endpoint(self, url: str | None) -> str:
-        parts = urlsplit(url or "")
-        if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username or parts.fragment:
+        if url is None or not is_webhook_url(url):
             raise _unsupported("channel.endpoint", "must be an http or https URL without credentials or fragment")
-        if not self._anywhere and (parts.scheme != "https" or names_forbidden_address(url or "")):
+        if not self._anywhere and (not url.startswith("https:") or names_forbidden_address(url)):
             raise _unsupported("channel.endpoint", "must be https, at a public address")
-        return url or ""
+        return url
 
 
 def _parse(body: bytes) -> dict[str, Any]:

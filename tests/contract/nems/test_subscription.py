@@ -1,0 +1,254 @@
+"""NEMS, "Create subscription" and its neighbours."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from mesh.sandbox.run import LocalMesh
+from tests.harness import (
+    NEMS_HEADERS,
+    SUBSCRIBER_MAILBOX,
+    Gateway,
+    collect,
+    message,
+    nems_subscription,
+    subscriptions_api,
+)
+
+CRITERIA = "/Bundle?type=message&amp;serviceType=GP&amp;MessageHeader.event=pds-change-of-gp-1"
+PATIENT = "&amp;Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9990001006"
+
+
+def body(criteria: str = CRITERIA, **replaced: str) -> bytes:
+    text = nems_subscription("pds-change-of-gp-1").decode().replace(CRITERIA, criteria)
+    for old, new in replaced.items():
+        assert old in text
+        text = text.replace(old, new)
+    return text.encode()
+
+
+@pytest.fixture(autouse=True)
+def no_subscription_is_left(gateway: Gateway) -> Iterator[None]:
+    made: list[str] = []
+    gateway.http.event_hooks = {"response": [lambda answer: made.append(answer.headers.get("Location", ""))]}
+    yield
+    gateway.http.event_hooks = {}
+    for place in filter(None, made):
+        gateway.http.delete(path_of(place), headers=headers("Delete"))
+
+
+def headers(verb: str, **changed: str) -> dict[str, str]:
+    return {**NEMS_HEADERS, **subscriptions_api(verb), **changed}
+
+
+def create(gateway: Gateway, content: bytes, **changed: str) -> httpx.Response:
+    return gateway.http.post("/STU3/Subscription", content=content, headers=headers("Post", **changed))
+
+
+def path_of(location: str) -> str:
+    return "/STU3/Subscription/" + location.split("STU3/Subscription/")[1]
+
+
+def told(answer: httpx.Response) -> tuple[int, str, str]:
+    """The status, Spine code and diagnostics of a refusal."""
+    resource = parse_xml(answer.content, load("STU3")).resource
+    issue = resource["issue"][0]
+    return answer.status_code, issue["details"]["coding"][0]["code"], issue["diagnostics"]
+
+
+def test_create_answers_201_with_an_id_of_32_hexadecimal_digits_and_no_body(gateway: Gateway) -> None:
+    answer = create(gateway, body())
+    assert (answer.status_code, answer.content) == (201, b"")
+    assert re.fullmatch(rf"{gateway.url}/STU3/Subscription/[0-9a-f]{{32}}", answer.headers["Location"])
+
+
+def test_read_gives_the_subscription_active_and_its_criteria_as_sent(gateway: Gateway) -> None:
+    place = path_of(create(gateway, body(CRITERIA + PATIENT)).headers["Location"])
+    answer = gateway.http.get(place, headers=headers("Get"))
+    assert answer.status_code == 200
+    resource = parse_xml(answer.content, load("STU3")).resource
+    assert resource["status"] == "active"
+    assert resource["id"] == place.rpartition("/")[2]
+    assert resource["criteria"] == (CRITERIA + PATIENT).replace("&amp;", "&")
+    assert resource["channel"] == {"type": "message", "endpoint": SUBSCRIBER_MAILBOX}
+    assert resource["meta"]["lastUpdated"].endswith("Z")
+
+
+def test_read_gives_json_to_those_who_ask_for_it(gateway: Gateway) -> None:
+    place = path_of(create(gateway, body()).headers["Location"])
+    answer = gateway.http.get(place, headers=headers("Get", Accept="application/fhir+json"))
+    assert answer.json()["resourceType"] == "Subscription"
+
+
+def test_create_takes_json(gateway: Gateway) -> None:
+    from gateway.fhir.json import render_json
+
+    resource = parse_xml(body(), load("STU3")).resource
+    resource["meta"]["lastUpdated"] = "2026-01-01T00:00:00Z"
+    answer = create(gateway, render_json(resource), **{"Content-Type": "application/fhir+json; charset=utf-8"})
+    assert answer.status_code == 201
+
+
+def test_create_without_a_media_type_is_taken_as_xml(gateway: Gateway) -> None:
+    sent = {name: value for name, value in headers("Post").items() if name != "Content-Type"}
+    assert gateway.http.post("/STU3/Subscription", content=body(), headers=sent).status_code == 201
+
+
+def test_delete_answers_200_and_only_once(gateway: Gateway) -> None:
+    place = path_of(create(gateway, body()).headers["Location"])
+    answer = gateway.http.delete(place, headers=headers("Delete"))
+    assert (answer.status_code, answer.content) == (200, b"")
+    assert told(gateway.http.delete(place, headers=headers("Delete")))[:2] == (404, "NO_RECORD_FOUND")
+    assert told(gateway.http.get(place, headers=headers("Get")))[:2] == (404, "NO_RECORD_FOUND")
+
+
+def test_an_id_that_is_none_is_a_bad_request(gateway: Gateway) -> None:
+    assert told(gateway.http.get("/STU3/Subscription/1", headers=headers("Get")))[:2] == (400, "BAD_REQUEST")
+
+
+def test_the_same_again_is_refused_with_the_words_that_clients_parse(gateway: Gateway) -> None:
+    first = create(gateway, body()).headers["Location"].rpartition("/")[2]
+    status, code, text = told(create(gateway, body()))
+    assert (status, code) == (422, "DUPLICATE_REJECTED")
+    match = re.search(r"subscription already exists\s*:\s*\"?([a-zA-Z0-9-_]+)\"?", text)
+    assert match
+    assert match[1] == first
+
+
+def test_an_explicit_subscription_gets_its_patient_only(gateway: Gateway, mesh: LocalMesh) -> None:
+    create(gateway, body(CRITERIA + PATIENT))
+    mine = message()
+    gateway.publish(message(**{"9990001006": "9990001014"}))
+    gateway.publish(mine)
+    assert [one.body for one in collect(mesh, 1)] == [mine]
+
+
+def test_a_mailbox_gets_one_copy_and_the_tags_of_those_that_matched(gateway: Gateway, mesh: LocalMesh) -> None:
+    ids = [
+        create(gateway, body(CRITERIA + extra)).headers["Location"].rpartition("/")[2]
+        for extra in ("&amp;tag=all", PATIENT + "&amp;tag=one|x", PATIENT)
+    ]
+    gateway.publish(message())
+    (received,) = collect(mesh, 1)
+    assert set(received.headers["mex-partnerid"].split("~~~")) == {f"{ids[0]}|all", f"{ids[1]}|one|x"}
+
+
+def test_a_deleted_subscription_gets_nothing(gateway: Gateway, mesh: LocalMesh) -> None:
+    place = path_of(create(gateway, body()).headers["Location"])
+    gateway.http.delete(place, headers=headers("Delete"))
+    gateway.publish(message())
+    assert gateway.events()[0].deliveries == ()
+
+
+def test_subscriptions_are_there_after_a_restart(gateway: Gateway, mesh: LocalMesh) -> None:
+    create(gateway, body())
+    gateway.stop()
+    gateway.start()
+    gateway.publish(message())
+    collect(mesh, 1)
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "code", "says"),
+    [
+        (b"hello", 400, "MESSAGE_NOT_WELL_FORMED", "line 1"),
+        (message(), 422, "INVALID_RESOURCE", "must be a Subscription"),
+        (body(**{'"requested"': '"active"'}), 422, "INVALID_RESOURCE", "Subscription.status"),
+        (body(**{'type value="message"': 'type value="rest-hook"'}), 422, "INVALID_RESOURCE", "Subscription.channel.type"),
+        (body(**{f'<endpoint value="{SUBSCRIBER_MAILBOX}"/>': ""}), 422, "INVALID_RESOURCE", "Subscription.channel.endpoint"),
+        (body(**{SUBSCRIBER_MAILBOX: "no such"}), 422, "INVALID_RESOURCE", "Subscription.channel.endpoint"),
+        (body(**{"directory.spineservices": "example"}), 422, "INVALID_RESOURCE", "Subscription.contact[0]"),
+        (body(**{'<reason value="Demonstration"/>': ""}), 422, "INVALID_RESOURCE", "Subscription.reason"),
+        (body("/Patient"), 400, "INVALID_REQUEST_MESSAGE", "Subscription.criteria"),
+        (body(CRITERIA.replace("pds-change-of-gp-1", "no-such-1")), 400, "INVALID_CODE_VALUE", "Subscription.criteria"),
+        (body(CRITERIA + PATIENT.replace("1006", "1007")), 400, "INVALID_NHS_NUMBER", "Subscription.criteria"),
+        (body(**{"<channel>": '<end value="2026-01-01T00:00:00+58:00"/><channel>'}), 422, "INVALID_RESOURCE", "Subscription.end"),
+    ],
+)  # fmt: skip
+def test_a_wrong_subscription_is_told_what_and_where(
+    gateway: Gateway, content: bytes, status: int, code: str, says: str
+) -> None:
+    found = told(create(gateway, content))
+    assert found[:2] == (status, code)
+    assert says in found[2]
+
+
+@pytest.mark.parametrize("verb", ["Post", "Get", "Delete"])
+def test_the_interaction_must_be_the_calls_own(gateway: Gateway, verb: str) -> None:
+    other = {"Post": "Get", "Get": "Delete", "Delete": "Post"}[verb]
+    calls = {
+        "Post": lambda: create(gateway, body(), **subscriptions_api(other)),
+        "Get": lambda: gateway.http.get(f"/STU3/Subscription/{'0' * 32}", headers=headers(other)),
+        "Delete": lambda: gateway.http.delete(f"/STU3/Subscription/{'0' * 32}", headers=headers(other)),
+    }
+    status, code, text = told(calls[verb]())
+    assert (status, code) == (400, "MISSING_OR_INVALID_HEADER")
+    assert "InteractionID" in text
+
+
+CLOSED = """
+applications:
+  - id: riverside
+    name: Riverside
+    ods_codes: [A20047]
+    asids: ["200000000115"]
+    mailboxes: [A20047OT001]
+    publish: ["vaccinations-1"]
+    subscribe: ["pds-change-of-gp-1"]
+    subscription_kinds: [explicit]
+  - id: hilltop
+    name: Hilltop
+    ods_codes: [A20047]
+    asids: ["200000000222"]
+    publish: ["*"]
+    subscribe: ["*"]
+    subscription_kinds: [explicit, generic]
+"""
+
+
+@pytest.fixture(scope="module")
+def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+    """A gateway that admits two applications."""
+    folder: Path = tmp_path_factory.mktemp("closed")
+    (folder / "applications.yaml").write_text(CLOSED)
+    environment = {"GATEWAY_SECURITY__MODE": "closed", "GATEWAY_APPLICATIONS": str(folder / "applications.yaml")}
+    with Gateway(folder, **environment) as running:
+        yield running
+
+
+def test_closed_a_stranger_is_refused(closed: Gateway) -> None:
+    assert told(closed.publish(message(), fromASID="200000000999"))[:2] == (403, "ACCESS_DENIED")
+    assert told(create(closed, body(), fromASID="200000000999"))[:2] == (403, "ACCESS_DENIED")
+    assert closed.http.post("/R4/Subscription", content=b"{}").status_code == 401
+
+
+def test_closed_an_application_publishes_only_its_events(closed: Gateway) -> None:
+    status, code, text = told(closed.publish(message()))
+    assert (status, code) == (403, "ASID_CHECK_FAILED")
+    assert "may not publish" in text
+    assert closed.publish(message("vaccinations-1"), "vaccinations-1").status_code == 202
+
+
+def test_closed_an_application_subscribes_only_as_it_may(closed: Gateway) -> None:
+    assert told(create(closed, body()))[:2] == (403, "ASID_CHECK_FAILED")
+    assert create(closed, body(CRITERIA + PATIENT)).status_code == 201
+    elsewhere = body(CRITERIA + PATIENT, **{SUBSCRIBER_MAILBOX: "OTHERMAILBOX"})
+    assert told(create(closed, elsewhere))[:2] == (403, "ACCESS_DENIED")
+    for_others = body(CRITERIA + PATIENT, **{"Organization/A20047": "Organization/B12345"})
+    assert told(create(closed, for_others))[:2] == (403, "ACCESS_DENIED")
+
+
+def test_closed_a_subscription_is_its_makers_only(closed: Gateway) -> None:
+    place = path_of(create(closed, body(CRITERIA + PATIENT + "&amp;tag=own")).headers["Location"])
+    for verb in ("Get", "Delete"):
+        sent = headers(verb, fromASID="200000000222")
+        answer = closed.http.request(verb.upper(), place, headers=sent)
+        assert told(answer)[:2] == (403, "ACCESS_DENIED")
+    assert closed.http.get(place, headers=headers("Get")).status_code == 200
