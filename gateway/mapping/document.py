@@ -24,6 +24,7 @@ Plain = str | int | Decimal | bool | None
 
 _WORDS: Final[dict[str, Plain]] = {"true": True, "false": False, "null": None, "": None}
 _NUMBER: Final = re.compile(r"-?(?:0|[1-9][0-9]{0,17})(\.[0-9]{1,18})?")
+_HALF_CHARACTER: Final = re.compile("[\ud800-\udfff]")
 _PIECES: Final = {
     "'": re.compile(r"''|.", re.DOTALL),
     '"': re.compile(r"\\(?:x..|u....|U.{8}|.)|.", re.DOTALL),
@@ -140,6 +141,8 @@ class _Composer:
         place = self._place(event)
         self._refuse(event, place, depth)
         if isinstance(event, yaml.ScalarEvent):
+            if _HALF_CHARACTER.search(event.value):
+                raise place.error("half a surrogate pair is not a character; write \\U0001F600")
             return ScalarNode(place, _plain(event), self._source(event), event.style or "")
         if isinstance(event, yaml.SequenceStartEvent):
             return ListNode(place, tuple(self._node(item, depth + 1) for item in self._until(yaml.SequenceEndEvent)))

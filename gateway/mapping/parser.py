@@ -27,6 +27,7 @@ _TOKEN: Final = re.compile(
     re.VERBOSE | re.DOTALL,
 )
 _ESCAPE: Final = re.compile(r"\\(u[0-9A-Fa-f]{4}|.)", re.DOTALL)
+_HALF_CHARACTER: Final = re.compile(r"u[Dd][89A-Fa-f]..")
 _ESCAPED: Final = {"r": "\r", "n": "\n", "t": "\t", "f": "\f"} | {sign: sign for sign in "\\/'\"`"}
 # HL7 FHIRPath, "Operator Precedence"; a higher number binds tighter.
 _PRECEDENCE: Final = {
@@ -202,7 +203,7 @@ def _number(text: str) -> int | Decimal:
 def _text(token: Token) -> str:
     def character(match: re.Match[str]) -> str:
         code = match[1]
-        if len(code) == 5:
+        if len(code) == 5 and not _HALF_CHARACTER.fullmatch(code):
             return chr(int(code[1:], 16))
         if code not in _ESCAPED:
             raise ExpressionError(f"'\\{code}' is not an escape", token.at + 1 + match.start())

@@ -67,6 +67,7 @@ def test_only_the_words_and_numbers_of_json_are_not_text(text: str, value: objec
         ("a: 'x", 1, 6, "not YAML"),
         ("a: b: c", 1, 5, "not YAML"),
         ("a: \x00", 0, 0, "not YAML"),
+        (r'a: "\ud83d\ude00"', 1, 4, "half a surrogate pair is not a character"),
         ("", 0, 0, "the file is empty"),
     ],
 )

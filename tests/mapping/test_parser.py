@@ -83,6 +83,7 @@ def test_a_literal_has_the_value_it_shows(text: str, value: object) -> None:
         ("a['x']", 2, "a whole number is expected"),
         ("'open", 0, "no closing quote"),
         (r"'a\qb'", 2, r"'\q' is not an escape"),
+        (r"'\uD83D'", 1, r"'\uD83D' is not an escape"),
         (r"'\u12'", 1, r"'\u' is not an escape"),
         ("a ~ b", 2, "'~' is not expected here"),
         ("a; b", 1, "';' is not expected here"),

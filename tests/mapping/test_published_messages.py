@@ -77,8 +77,8 @@ def signals(examples: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
 
 def test_signals_have_the_shape_of_those_that_mns_publishes(modules: Modules, examples: Path) -> None:
     module = module_for(modules, "event", "mns-signal")
-    for event, published in signals(examples):
-        event = {name: value for name, value in event.items() if name not in ("specversion", "filtering")}
+    for published_event, published in signals(examples):
+        event = {name: value for name, value in published_event.items() if name not in ("specversion", "filtering")}
         written = module.apply(event, CONTEXT._replace(public_url="https://api.service.nhs.uk", mns_type=event["type"]))
         assert shape(written) == shape(published)
 
