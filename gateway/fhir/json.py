@@ -28,10 +28,7 @@ def parse_json(body: bytes, tables: Tables) -> Parsed:
     try:
         resource = _DECODER.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError) as error:
-        place = _BYTE(str(error))
-        raise Refusal.because(
-            NOT_WELL_FORMED, "the JSON is not well-formed", f"byte {place[1]}" if place else ""
-        ) from None
+        raise Refusal.because(NOT_WELL_FORMED, "the JSON is not well-formed", _place(error, body)) from None
     except RecursionError:
         raise _too_deep() from None
     if type(resource) is not dict:
@@ -48,6 +45,14 @@ def render_json(resource: dict[str, Any]) -> bytes:
     text = _ENCODER.encode(resource)
     # The encoder writes a decimal below a millionth with an exponent: those few messages are written again, slowly.
     return _ENCODER.encode(_written_out(resource)) if b"E-" in text else text
+
+
+def _place(error: Exception, body: bytes) -> str:
+    """Where the decoder stopped; the rest of what it says may quote the message."""
+    position = _BYTE(str(error))
+    if position:
+        return f"byte {position[1]}"
+    return f"byte {len(body)}" if "truncated" in str(error) else ""
 
 
 def _written_out(value: Any) -> Any:

@@ -128,7 +128,9 @@ class _Type:
             elif required and not found:
                 faults.append(_Fault(f".{base}", f"one of {base}[x] is required"))
             if self.is_extension and bool(found) == ("extension" in value):
-                faults.append(_Fault("", f"has {'both' if found else 'neither'} a value and extensions (ext-1)"))
+                faults.append(
+                    _Fault("", f"has {'both a value and' if found else 'neither a value nor'} extensions (ext-1)")
+                )
         return faults
 
 
