@@ -14,6 +14,7 @@ from gateway.mapping.syntax import ExpressionError
 
 # Python itself allows 100 levels of indentation.
 MAX_INDENT: Final = 90
+MAX_LINES: Final = 20_000
 
 Lines = list[tuple[int, str]]
 
@@ -26,7 +27,7 @@ class Code:
         self._names: dict[int, str] = {}
         self._lines: Lines = []
         self._indent = 1
-        self._count = 0
+        self._count = self._written = 0
 
     def fresh(self, letter: str = "t") -> str:
         """A name that was not used before."""
@@ -34,7 +35,14 @@ class Code:
         return f"{letter}{self._count}"
 
     def line(self, text: str) -> None:
-        """Add a statement."""
+        """Add a statement.
+
+        Raises:
+            ExpressionError: the function grows beyond any sensible module.
+        """
+        self._written += 1
+        if self._written > MAX_LINES:
+            raise ExpressionError("too large to compile: make it several modules", 0)
         self._lines.append((self._indent, text))
 
     def assign(self, expression: str) -> str:

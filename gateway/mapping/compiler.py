@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from gateway.errors import Issue
 from gateway.mapping import context, expect, runtime, terms
@@ -15,10 +15,9 @@ from gateway.mapping.declaration import Declaration, Require, Var
 from gateway.mapping.forms import suggestion
 from gateway.mapping.generator import ABSENT, BUDGET, RESOURCES, SOURCE, Generator
 from gateway.mapping.parser import parse
+from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.template import Template, placed
 from gateway.mapping.terms import Term
-
-MAX_NODES: Final = 5_000
 
 _CONTEXT, _FUNCTION, _PROBLEMS = "c", "run", "p"
 
@@ -37,7 +36,10 @@ def compile_module(declared: Declaration, params: Mapping[str, str], maps: Mappi
     Raises:
         ModuleError: the module is wrong, at the first place that is.
     """
-    return _Compiler(declared, params, maps).compiled()
+    try:
+        return _Compiler(declared, params, maps).compiled()
+    except ExpressionError as error:
+        raise declared.place.error(error.message) from None
 
 
 class _Compiler:
