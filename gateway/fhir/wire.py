@@ -11,7 +11,7 @@ from gateway.errors import Issue, Severity
 
 MAX_ISSUES: Final = 100
 MAX_DEPTH: Final = 100
-"""Objects inside objects; the deepest published example message has 12."""
+"""Objects inside objects; the deepest published example message has 7."""
 
 NOT_WELL_FORMED: Final = "MESSAGE_NOT_WELL_FORMED"
 INVALID: Final = "INVALID_RESOURCE"

@@ -43,7 +43,7 @@ def parse_xml(body: bytes, tables: Tables) -> Parsed:
     if etree.tostring(root, method="text", encoding="unicode").strip(XML_SPACE):
         reader.find_stray_text(root)
     if reader.faults:
-        raise Refusal(reader.faults)
+        raise Refusal(reader.faults[:MAX_ISSUES])
     return Parsed(resource, tuple(reader.warnings))
 
 

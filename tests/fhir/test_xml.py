@@ -158,6 +158,7 @@ def test_all_faults_are_listed(stu3: Tables) -> None:
 
 def test_a_hundred_faults_are_enough(stu3: Tables) -> None:
     assert len(faults_of(patient("<banana/>" * 500), stu3)) == 100
+    assert len(faults_of(patient("text<banana/>" * 500), stu3)) == 100
     assert len(faults_of(patient("text<name/>" * 500 + "<name>text</name>" * 500), stu3)) == 100
 
 
