@@ -60,6 +60,10 @@ EXPRESSIONS = [
     ("Bundle.type.matches(Bundle.type)", 28, "matches() takes text written out, or a param"),
     ("Bundle.type.translate('two')", 23, "'two' is not among the conceptmaps of this module"),
     (f"{PATIENT}.birthDate.extension('u')", 52, "extensions of a primitive value cannot be read"),
+    ("Bundle.entry.resource.ofType('Patient')", 30, "the name of a type is expected"),
+    (f"{PATIENT}.extension.exists(value.exists(true))", 65, "say which type is meant before exists()"),
+    (f"{PATIENT}.extension.value.exists()", 58, "say which type is meant before exists()"),
+    ("Bundle.type.matches('" + "a" * 501 + "')", 21, "the pattern is longer than 500 characters"),
     ("%naem", 1, "there is no %naem"),
     ("%publicURL", 1, "there is no %publicURL; did you mean 'publicUrl'?"),
     ("Bundle.type)", 12, "')' is not expected here"),
@@ -116,6 +120,12 @@ BUNDLES = [
         "output: {resourceType: Bundle, type: history, entry: {fullUrl: a}}",
         "'entry' is a list: write its items with '- '",
     ),
+    (
+        "output: {resourceType: Bundle, type: history, entry: [{resource: {resourceType: Patient, name: "
+        "[{given: [{$for: e in Bundle.entry, family: '{{ %e.fullUrl }}'}]}]}}]}",
+        "'given' is a list of string",
+    ),
+    ("output: {resourceType: Bundle, type: history, entry: [[a]]}", "Bundle.entry is expected here, not a list"),
     ("output: {resourceType: Bundle, type: history, entry: [a]}", "Bundle.entry is expected here, not text"),
     ("output: {resourceType: Bundle, type: history, total: '1'}", "unsignedInt is expected here, not text"),
     (
@@ -176,6 +186,12 @@ MODULES = [
     (PLAIN + "require: [{that: 'true', reason: A, at: b}]\n", 11, 11, "the key 'message' is missing"),
     (PLAIN + "require: [{taht: 'true'}]\n", 11, 12, "did you mean 'that'?"),
     ("- a\n", 1, 1, "a mapping of keys is expected"),
+    (PLAIN + "ignore: a\n", 11, 9, "'ignore' is a list"),
+    (PLAIN + "ignore: [1]\n", 11, 10, "an item of 'ignore' is text"),
+    (PLAIN + "vars: [a]\n", 11, 7, "'vars' is a mapping of names"),
+    (PLAIN + "require: [a]\n", 11, 11, "a requirement has the keys"),
+    (PLAIN.replace("nems-message", "event") + "ignore: [Event.id.resolve()]\n", 11, 19, "event holds no resources"),
+    (PLAIN + "  filtering: {$if: [a], b: c}\n", 11, 20, "$if is an expression"),
 ]
 
 

@@ -136,6 +136,7 @@ COLLECTIONS = [
     ("'abc'.exists()", True),
     ("Bundle.entry.resource.where($this is Organization).count()", 2),
     (f"{PATIENT} is Patient", True),
+    (f"{PATIENT}.is(Patient)", True),
     ("Bundle.entry[1].resource is Patient", False),
     ("Bundle.entry[9].resource is Patient", None),
 ]

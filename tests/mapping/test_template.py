@@ -51,6 +51,7 @@ PERSON = {
     [
         ("id: '{{ %patient.id }}'", {"id": "x"}),
         ("id: 'a{{ %patient.id }}b{{ %patient.active }}'", {"id": "axbfalse"}),
+        ("id: 'a{{ 1 }}b{{ true }}'", {"id": "a1btrue"}),
         ("id: 'a{{ %patient.gender }}'\nactive: true", {"active": True}),
         ("id: '{{ %patient.gender }}'\nactive: true", {"active": True}),
         ("active: '{{ %patient.active }}'", {"active": False}),

@@ -1,0 +1,84 @@
+"""`make bench`: the gateway measured in interleaved rounds beside a bare ASGI echo of the same body.
+
+The CPU time of a server is read from /proc, so only Linux tells it; elsewhere the rates alone are measured.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+from pathlib import Path
+
+import msgspec
+from rich.console import Console
+
+from tests.bench import report, scenarios
+from tests.bench.conditions import conditions, load_average
+from tests.bench.messages import message
+from tests.bench.processes import IN_FLIGHT, BenchError
+from tests.bench.report import Results, Round
+
+SCENARIOS: dict[str, scenarios.Scenario] = {
+    report.ECHO_JSON: scenarios.echo("json"),
+    report.ACCEPT_JSON: scenarios.accept("json"),
+    report.DELIVER: scenarios.deliver,
+    report.TOGETHER: scenarios.commit("together"),
+    report.ECHO_XML: scenarios.echo("xml"),
+    report.ACCEPT_XML: scenarios.accept("xml"),
+    report.APART: scenarios.commit("apart"),
+}
+
+
+def main() -> None:
+    options = _options()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    before = load_average()
+    try:
+        results = _measure(options.rounds, options.seconds, options.folder)
+    except BenchError as error:
+        sys.exit(f"bench: {error}")
+    about = conditions(options.folder) | {
+        "load average": f"{before} before, {load_average()} after",
+        "bodies": f"JSON of {len(message('json').body):,} bytes, XML of {len(message('xml').body):,}",
+        "rounds": f"{options.rounds}, {options.seconds:g} s a scenario, {IN_FLIGHT} requests in flight",
+    }
+    report.print_report(console, about, results)
+    if options.json:
+        options.json.write_bytes(msgspec.json.encode(report.as_json(about, results)))
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured (default: 5)")
+    parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (default: 2)")
+    parser.add_argument("--folder", type=Path, default=Path("var"), help="on the disk to be measured (default: var)")
+    parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured to FILE")
+    return parser.parse_args()
+
+
+def _measure(rounds: int, seconds: float, folder: Path) -> Results:
+    results = Results([], [])
+    for number in range(rounds):
+        sys.stderr.write(f"round {number + 1} of {rounds}\n")
+        measures, steps = _round(number, seconds, folder)
+        results.rounds.append(measures)
+        results.steps.append(steps)
+    return results
+
+
+def _round(number: int, seconds: float, folder: Path) -> tuple[Round, dict[str, dict[str, float]]]:
+    """Every scenario once, each time in another order, and each in a folder of its own."""
+    names = list(SCENARIOS)
+    start = number % len(names)
+    measures = {}
+    for name in names[start:] + names[:start]:
+        with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own:
+            measures[name] = SCENARIOS[name](Path(own).resolve(), seconds)
+    with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own:
+        return measures, scenarios.steps(Path(own), seconds)
+
+
+if __name__ == "__main__":
+    main()
