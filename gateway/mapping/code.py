@@ -62,10 +62,7 @@ class Code:
             raise ExpressionError("nested too deep to compile", 0)
         self.line(head)
         self._indent += 1
-        body_starts = len(self._lines)
         yield
-        if len(self._lines) == body_starts:
-            self.line("pass")
         self._indent -= 1
 
     def captured(self, write: Callable[[], str]) -> tuple[str, Lines]:

@@ -88,10 +88,7 @@ class _Compiler:
     def _function(self) -> Compiled:
         source = self._code.function(_FUNCTION, f"{SOURCE}, {_CONTEXT}")
         names = {"__builtins__": {}, ABSENT: {}, **self._code.objects}
-        try:
-            exec(compile(source, f"<mapping {self._declared.name}>", "exec"), names)  # noqa: S102
-        except (SyntaxError, RecursionError, MemoryError):
-            raise self._declared.place.error("nested too deep to compile") from None
+        exec(compile(source, f"<mapping {self._declared.name}>", "exec"), names)  # noqa: S102
         return Compiled(source, names[_FUNCTION])
 
     # --- vars

@@ -37,14 +37,15 @@ _RESOURCE: Final = ("id", "meta", "implicitRules", "language")
 class Types(Protocol):
     """The structure of the types of a form; `gateway.fhir.tables.Tables` is one."""
 
+    @property
+    def resources(self) -> frozenset[str]: ...
     def fields(self, type_name: str) -> Mapping[str, Field]: ...
-    def has(self, type_name: str) -> bool: ...
-    def is_resource(self, type_name: str) -> bool: ...
-    def choices(self, type_name: str, base: str) -> Mapping[str, Field]: ...
 
 
 class OwnTypes:
     """Types that are not FHIR's: `{type: {element: "string 1..1"}}`; an open type is not listed."""
+
+    resources: Final[frozenset[str]] = frozenset()
 
     def __init__(self, specs: Mapping[str, Mapping[str, str]]) -> None:
         self._fields = {name: {key: _field(key, spec) for key, spec in own.items()} for name, own in specs.items()}
@@ -52,18 +53,6 @@ class OwnTypes:
     def fields(self, type_name: str) -> Mapping[str, Field]:
         """The elements of a type by name."""
         return self._fields[type_name]
-
-    def has(self, type_name: str) -> bool:
-        """Whether there is such a type."""
-        return type_name in self._fields or kind(type_name) != "object"
-
-    def is_resource(self, type_name: str) -> bool:
-        """Never: these are not FHIR."""
-        return False
-
-    def choices(self, type_name: str, base: str) -> Mapping[str, Field]:
-        """Always empty: no type here has a choice group."""
-        return {}
 
 
 @dataclass(frozen=True, slots=True)

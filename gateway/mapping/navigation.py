@@ -32,7 +32,7 @@ def _type_name(node: Node) -> str:
 
 def _of_type(checker: Checker, base: Term, type_node: Node, at: int) -> Term:
     name = _type_name(type_node)
-    types = checker.form.types
+    resources = checker.form.types.resources
     if isinstance(base, terms.Choice):
         if name not in base.members:
             raise ExpressionError(f"no {name} may stand here{suggestion(name, base.members)}", type_node.at)
@@ -43,8 +43,7 @@ def _of_type(checker: Checker, base: Term, type_node: Node, at: int) -> Term:
         return base
     if base.type != "Resource":
         raise ExpressionError(f"this is {base.type}, never {name}", type_node.at)
-    if not types.is_resource(name):
-        resources = getattr(types, "resources", ())
+    if name not in resources:
         raise ExpressionError(f"there is no resource type {name}{suggestion(name, resources)}", type_node.at)
     return _resources_of_type(base, name)
 
@@ -93,7 +92,7 @@ def extension(checker: Checker, node: Call, base: Term, this: Term) -> Term:
 
 def resolve(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.resolve()`."""
-    if not checker.form.types.is_resource("Bundle"):
+    if not checker.form.types.resources:
         raise ExpressionError(f"{checker.form.name} holds no resources to refer to", node.at)
     reference = checker.member(base, "reference", node.at) if base.type == "Reference" else base
     expect.kind(reference, "string", "resolve()", node.at)

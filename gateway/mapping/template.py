@@ -121,17 +121,15 @@ class Template:
                 self._code.line(f"{self._code.refer(runtime.missing)}({mandatory!r})")
 
     def _resource(self, node: MapNode, type_name: str) -> tuple[str, str]:
-        types = self._target.types
-        if type_name != "Resource" and not types.is_resource(type_name):
+        resources = self._target.types.resources
+        if type_name != "Resource" and type_name not in resources:
             return type_name, ""
         written = node.items.get("resourceType")
         name = written.value if isinstance(written, ScalarNode) else None
         if written is None or not isinstance(name, str):
             raise node.place.error("a resource needs its resourceType")
-        if not types.is_resource(name):
-            raise written.place.error(
-                f"there is no resource type {name}{suggestion(name, getattr(types, 'resources', ()))}"
-            )
+        if name not in resources:
+            raise written.place.error(f"there is no resource type {name}{suggestion(name, resources)}")
         if type_name not in ("Resource", name):
             raise written.place.error(f"{type_name} is expected here, not {name}")
         return name, name

@@ -101,14 +101,3 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"mapping: \xff")
     with pytest.raises(ModuleError, match="cannot be read"):
         load_module(tmp_path / "a.yaml", {})
-
-
-def test_an_output_deeper_than_python_allows_is_refused(load: Load) -> None:
-    test = "Bundle.exists(" * 38 + "true" + ")" * 38
-    item = f"{{linkId: a, type: group, $if: '{test}'}}"
-    for _ in range(15):
-        item = f"{{linkId: a, type: group, $if: 'true', item: [{item}]}}"
-    head = HEAD.replace("target: event", "target: mns-signal")
-    resource = f"{{resourceType: Questionnaire, status: draft, item: [{item}]}}"
-    with pytest.raises(ModuleError, match="nested too deep to compile"):
-        load(f"{head}output: {{resourceType: Bundle, type: collection, entry: [{{resource: {resource}}}]}}\n")
