@@ -1,0 +1,65 @@
+"""The benchmark itself, run short: its tables come out and its counts agree. No time is looked at."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+
+from tests.bench import report
+from tests.bench.__main__ import SCENARIOS
+from tests.bench.processes import BenchError
+from tests.bench.scenarios import _expect
+
+STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metrics", "log", "accept"}
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
+    """What one short round prints, and what it writes as JSON."""
+    folder = tmp_path_factory.mktemp("bench")
+    options = ["--rounds", "1", "--seconds", "0.3", "--folder", str(folder), "--json", str(folder / "bench.json")]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "tests.bench", *options],
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, timeout=110, text=True, check=False,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    left = [path.name for path in folder.iterdir()]
+    assert left == ["bench.json"], left
+    return done.stdout, msgspec.json.decode((folder / "bench.json").read_bytes())
+
+
+def test_prints_every_scenario_and_step(run: tuple[str, dict[str, Any]]) -> None:
+    printed, _ = run
+    for name in (*SCENARIOS, *STEPS, "file system", "load average", "measured: durable accept"):
+        assert name in printed, name
+
+
+def test_writes_counts_that_agree_with_the_rates(run: tuple[str, dict[str, Any]]) -> None:
+    (measures,) = run[1]["rounds"]
+    assert measures.keys() == SCENARIOS.keys()
+    for name, one in measures.items():
+        assert one["count"] > 0, name
+        assert one["rate"] == pytest.approx(one["count"] / one["seconds"]), name
+
+
+def test_writes_the_time_of_every_step_for_both_syntaxes(run: tuple[str, dict[str, Any]]) -> None:
+    (steps,) = run[1]["steps_cpu_us"]
+    assert steps.keys() == {"json", "xml"}
+    for timed in steps.values():
+        assert timed.keys() == STEPS
+        assert all(microseconds > 0 for microseconds in timed.values())
+
+
+def test_every_scenario_is_beside_an_echo_that_is_measured() -> None:
+    assert report.BESIDE.keys() == SCENARIOS.keys()
+    assert set(report.BESIDE.values()) <= SCENARIOS.keys()
+
+
+def test_work_that_was_dropped_fails_the_run() -> None:
+    with pytest.raises(BenchError, match="3 answers"):
+        _expect("answers", 3, {"events": 3, "originals": 2})
