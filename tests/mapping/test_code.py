@@ -29,6 +29,8 @@ def test_an_object_has_one_name_and_a_decimal_is_an_object() -> None:
 
 def test_source_deeper_than_python_allows_is_refused() -> None:
     code = Code()
-    with ExitStack() as stack, pytest.raises(ExpressionError, match="nested too deep to compile"):
-        for _ in range(MAX_INDENT):
+    with ExitStack() as stack:
+        for _ in range(MAX_INDENT - 1):
+            stack.enter_context(code.block("if x:"))
+        with pytest.raises(ExpressionError, match="nested too deep to compile"):
             stack.enter_context(code.block("if x:"))

@@ -7,9 +7,10 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ModuleError, Refusal
+from gateway.mapping import conceptmap, functions
 from gateway.mapping.module import Module, load_module
 from gateway.mapping.modules import Modules
-from tests.mapping.conftest import HEAD, OUTPUT, Load
+from tests.mapping.conftest import HEAD, MAPPINGS, OUTPUT, Load
 
 FRAGMENT = """\
 fragment: shared
@@ -89,6 +90,20 @@ def test_a_requirement_that_is_neither_true_nor_false_fails(load: Load) -> None:
     assert load(text).apply({"type": "b"})
     with pytest.raises(Refusal, match="R at x"):
         load(text).apply({})
+
+
+def test_the_example_of_the_guide_is_a_module(tmp_path: Path) -> None:
+    guide = (MAPPINGS / "README.md").read_text(encoding="utf-8")
+    (tmp_path / "header.yaml").write_bytes((MAPPINGS / "nems" / "header.yaml").read_bytes())
+    (tmp_path / "example.yaml").write_text(guide.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
+    module = load_module(tmp_path / "example.yaml", conceptmap.load_all(MAPPINGS / "conceptmaps"))
+    with pytest.raises(Refusal, match="INVALID_NHS_NUMBER"):
+        module.apply({"resourceType": "Bundle"})
+
+
+@pytest.mark.parametrize("name", sorted(functions.NAMES))
+def test_the_guide_names_every_function(name: str) -> None:
+    assert name in (MAPPINGS / "README.md").read_text(encoding="utf-8")
 
 
 def test_cases_are_not_modules(tmp_path: Path) -> None:
