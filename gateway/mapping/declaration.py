@@ -136,7 +136,7 @@ def _own(parts: Parts, node: MapNode, *, shared: bool) -> None:
     for name, value, place in _named(node, "vars"):
         _add(parts.vars, name, Var(_expression(value), place, shared), place)
     for value in _texts(node, "conceptmaps"):
-        _add(parts.conceptmaps, str(value.value), value.place, value.place)
+        parts.conceptmaps.setdefault(str(value.value), value.place)
     parts.require += [_require(item) for item in _list(node, "require")]
     for name in parts.params.keys() & parts.vars.keys():
         raise parts.vars[name].place.error(f"%{name} is a param already")

@@ -69,7 +69,7 @@ def call(checker: Checker, node: Call, base: Term, this: Term) -> Term:
         expect.a_type(base, node.at)
         return _simple(checker, node, base, this)
     if node.name not in _SPECIAL:
-        near = suggestion(node.name, [*_SIMPLE, *_SPECIAL])
+        near = suggestion(node.name, NAMES)
         raise ExpressionError(f"there is no function '{node.name}'{near}", node.at)
     least, most, build = _SPECIAL[node.name]
     expect.count(node, least, most)
@@ -167,3 +167,6 @@ _SPECIAL: Final[dict[str, tuple[int, int, Build]]] = {
     "matches": (1, 1, _matches),
     "uuid5": (1, 1, _uuid5),
 }
+
+NAMES: Final = frozenset((*_SIMPLE, *_SPECIAL))
+"""The name of every function."""

@@ -18,7 +18,10 @@ NO_CONTEXT: Final = Context()
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module:
-    """One module; `events` is empty when it is for any event type, and `code` is the Python it was compiled to."""
+    """One module; `events` is empty when it is for any event type.
+
+    `params` has the defaults of its params, and `code` is the Python that it was compiled to.
+    """
 
     file: str
     name: str
