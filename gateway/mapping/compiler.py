@@ -13,10 +13,12 @@ from gateway.mapping.code import Code, Lines
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.declaration import Declaration, Require, Var
 from gateway.mapping.forms import suggestion
-from gateway.mapping.generator import ABSENT, BUDGET, RESOURCES, SOURCE, Generator
+from gateway.mapping.generator import Generator
+from gateway.mapping.holes import placed
+from gateway.mapping.loops import ABSENT, BUDGET, RESOURCES, SOURCE
 from gateway.mapping.parser import parse
 from gateway.mapping.syntax import ExpressionError
-from gateway.mapping.template import Template, placed
+from gateway.mapping.template import Template
 from gateway.mapping.terms import Term
 
 _CONTEXT, _FUNCTION, _PROBLEMS = "c", "run", "p"
