@@ -4,7 +4,7 @@ VENV := .venv
 MESH_VENV := .venv-mesh
 BIN := $(VENV)/bin
 
-.PHONY: help install run test check bench soak lock tables clean
+.PHONY: help install run test check bench soak docs lock tables clean
 
 help: ## Show what can be made
 	@awk -F':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ bench: install ## Measure, in one run, beside a bare ASGI echo
 
 soak: install ## Run the long tests
 	$(BIN)/pytest -m soak --timeout=3600
+
+docs: install ## Write the generated pages of docs/reference anew
+	$(BIN)/python -m docs.generate
 
 lock: ## Write the lock files anew from the ranges in pyproject.toml
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock

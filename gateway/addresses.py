@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 
 
 def is_webhook_url(url: str) -> bool:
-    """Whether `url` is one to post to: http or https, a host, and no credentials, fragment or sign that URLs do not have."""
+    """Whether `url` is one to post to: http or https, with a host, without credentials or fragment."""
     try:
         parts = urlsplit(url)
         well_formed = parts.port != 0

@@ -34,7 +34,7 @@ def test_ids_sort_as_they_are_shown(one: int, other: int) -> None:
     assert (one < other) == (ids.show(one) < ids.show(other))
 
 
-@pytest.mark.parametrize("text", ["", "0", "0" * 12, "0" * 14, "0" * 12 + "U", "Z" * 13, "é" * 13, "١" * 13])
+@pytest.mark.parametrize("text", ["", "0", "0" * 12, "0" * 14, "0" * 12 + "U", "Z" * 13, "é" * 13, "\u0661" * 13])
 def test_what_is_no_id_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="not an id"):
         ids.parse(text)

@@ -32,7 +32,7 @@ def test_patient_data_reaches_no_log_metric_file_name_or_header(
         seen.write(gateway.log.read_text())
         seen.write(gateway.http.get("/metrics").text)
         seen.write(gateway.http.get("/readyz").text)
-        seen.write(str({name: value for name, value in received.headers.items()}))
+        seen.write(str(dict(received.headers.items())))
         seen.write(str([{**request.headers} for request in listener.received]))
         seen.write(str(list(tmp_path.rglob("*"))))
     found = [canary for canary in CANARIES.values() if canary in seen.getvalue()]

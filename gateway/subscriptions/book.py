@@ -2,11 +2,28 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from gateway import metrics
 from gateway.clock import now_ms
-from gateway.store.base import Store
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.subscription import Subscription
+
+
+class Shelf(Protocol):
+    """The part of a Store that the book needs."""
+
+    async def add_subscription(self, subscription: Subscription) -> None:
+        """Keep a new subscription."""
+        ...
+
+    async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
+        """Mark it deleted; False when there is none."""
+        ...
+
+    async def subscriptions(self) -> list[Subscription]:
+        """All that are not deleted."""
+        ...
 
 
 class Book:
@@ -14,7 +31,7 @@ class Book:
     on.
     """
 
-    def __init__(self, store: Store, index: Index) -> None:
+    def __init__(self, store: Shelf, index: Index) -> None:
         self._store, self._index = store, index
 
     async def load(self) -> None:

@@ -95,8 +95,22 @@ def test_public(address: str) -> None:
 
 @pytest.mark.parametrize(
     "address",
-    ["127.0.0.1", "10.0.0.1", "172.16.0.1", "192.168.1.1", "169.254.169.254", "100.64.0.1", "0.0.0.0", "224.0.0.1"]
-    + ["::1", "::", "fe80::1%eth0", "fc00::1", "::ffff:10.0.0.1", "255.255.255.255"],
+    [
+        "127.0.0.1",
+        "10.0.0.1",
+        "172.16.0.1",
+        "192.168.1.1",
+        "169.254.169.254",
+        "100.64.0.1",
+        "0.0.0.0",
+        "224.0.0.1",
+        "::1",
+        "::",
+        "fe80::1%eth0",
+        "fc00::1",
+        "::ffff:10.0.0.1",
+        "255.255.255.255",
+    ],
 )
 def test_not_public(address: str) -> None:
     assert not is_public(address)
@@ -126,8 +140,11 @@ def test_a_webhook_url(url: str) -> None:
         "http://u@a/",
         "http://u:p@a/",
         "http://a/#b",
-    ]
-    + ["http://a/ b", "http://a/\nb", "http://é/", "http://[::1"],
+        "http://a/ b",
+        "http://a/\nb",
+        "http://é/",
+        "http://[::1",
+    ],
 )
 def test_no_webhook_url(url: str) -> None:
     assert not is_webhook_url(url)

@@ -195,8 +195,8 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         "https://169.254.169.254/",
         "https://[::1]/",
         "https://[::ffff:10.0.0.1]/",
-    ]
-    + ["http://example.org/"],
+        "http://example.org/",
+    ],
 )
 def test_closed_webhooks_go_to_public_addresses_by_tls(closed: Gateway, endpoint: str) -> None:
     answer = closed.http.post(

@@ -1,0 +1,84 @@
+"""Writes the generated pages of docs/reference: `make docs`. A test holds them to what this would write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from gateway import catalogue
+from gateway.faces.nems.spine import CODES
+from gateway.mapping.modules import Modules
+from gateway.resources import folder
+
+REFERENCE = Path(__file__).with_name("reference")
+NOTICE = "<!-- Written by `make docs`; change what it is made of instead. -->\n\n"
+
+
+def pages() -> dict[str, str]:
+    """Every generated page, by its file name."""
+    return {
+        "settings.md": _settings(),
+        "event-types.md": _event_types(),
+        "errors.md": _errors(),
+        "mappings.md": _mappings(),
+    }
+
+
+def _settings() -> str:
+    rows, section, said = [], "", []
+    for line in (folder("config") / "default.toml").read_text(encoding="utf-8").splitlines():
+        if line.startswith("["):
+            section, said = line.strip("[]"), []
+        elif line.startswith("#"):
+            said.append(line.removeprefix("#").strip())
+        elif " = " in line:
+            name, _, default = line.partition(" = ")
+            path = f"{section}.{name}" if section else name
+            variable = "GATEWAY_" + path.upper().replace(".", "__")
+            rows.append((f"`{path}`", f"`{variable}`", f"`{default}`", " ".join(said)))
+            said = []
+        else:
+            said = []
+    return f"# Settings\n\n{NOTICE}{_table(('setting', 'environment variable', 'default', 'meaning'), rows)}"
+
+
+def _event_types() -> str:
+    rows = [
+        (
+            f"`{one.id}`", one.name, one.state, f"`{one.nems.workflow}`" if one.nems else "",
+            f"`{one.mns.type}`" if one.mns else "", f"`{one.topic}`", ", ".join(f"`{name}`" for name in one.filters),
+        )
+        for one in catalogue.load(folder("config") / "event-types")
+    ]  # fmt: skip
+    heads = ("event type", "name", "state", "MESH workflow", "MNS type", "topic", "filters")
+    return f"# Event types\n\n{NOTICE}{_table(heads, rows)}"
+
+
+def _errors() -> str:
+    rows = [(f"`{name}`", str(code.status), f"`{code.issue}`", code.display) for name, code in CODES.items()]
+    text = "What the NEMS face says for each reason; the place and the words stand in `diagnostics`.\n\n"
+    return f"# Errors\n\n{NOTICE}{text}{_table(('reason', 'HTTP status', 'issue.code', 'display'), rows)}"
+
+
+def _mappings() -> str:
+    modules = sorted(Modules.load(folder("mappings")), key=lambda module: (module.source, module.target, module.name))
+    rows = [
+        (
+            f"`{one.name}` {one.version}", f"`{one.source}`", f"`{one.target}`",
+            ", ".join(f"`{event}`" for event in one.events) or "any", " ".join(one.summary.split()),
+        )
+        for one in modules
+    ]  # fmt: skip
+    return f"# Mapping modules\n\n{NOTICE}{_table(('module', 'from', 'to', 'event types', 'what it does'), rows)}"
+
+
+def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
+    lines = [tuple(heads), *(tuple(cell.replace("|", "\\|") for cell in row) for row in rows)]
+    rule = "|" + "---|" * len(lines[0])
+    written = ["| " + " | ".join(line) + " |" for line in lines]
+    return "\n".join([written[0], rule, *written[1:]]) + "\n"
+
+
+if __name__ == "__main__":
+    for name, text in pages().items():
+        (REFERENCE / name).write_text(text, encoding="utf-8")

@@ -1,0 +1,100 @@
+"""The documents: generated pages are up to date, links lead somewhere, and every command in them works."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from docs.generate import REFERENCE, pages
+from tests.conftest import ROOT
+from tests.harness import Gateway, free_port
+
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+
+@pytest.mark.parametrize("name", pages())
+def test_a_generated_page_is_up_to_date(name: str) -> None:
+    assert (REFERENCE / name).read_text(encoding="utf-8") == pages()[name], "run make docs"
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(document: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", document.read_text(encoding="utf-8")):
+        assert target.startswith("https://") or (document.parent / target).exists(), target
+
+
+def test_every_target_of_make_is_explained() -> None:
+    makefile = (ROOT / "Makefile").read_text(encoding="utf-8")
+    (phony,) = re.findall(r"^\.PHONY: (.*)$", makefile, re.MULTILINE)
+    told = subprocess.run(["make", "help"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert set(phony.split()) == set(re.findall(r"^  make (\S+)", told, re.MULTILINE))
+
+
+def commands(document: str) -> list[str]:
+    """The shell blocks of a document."""
+    return re.findall(
+        r"^```sh\n(.*?)^```", (ROOT / "docs" / document).read_text(encoding="utf-8"), re.DOTALL | re.MULTILINE
+    )
+
+
+def in_place_of(text: str, replaced: dict[str, str]) -> str:
+    for old, new in replaced.items():
+        text = text.replace(old, new)
+    return text
+
+
+def run(script: str) -> str:
+    shell = subprocess.run(
+        ["bash", "-euc", script], cwd=ROOT, capture_output=True, text=True, timeout=60, env={**os.environ}
+    )
+    assert shell.returncode == 0, shell.stderr
+    return shell.stdout
+
+
+def test_the_tutorial_works(tmp_path: Path) -> None:
+    port, mesh_port = free_port(), free_port()
+    start, *steps = commands("tutorial/first-event.md")
+    assert start == "make run\n"
+    demo = [sys.executable, "-m", "gateway", "demo", "--folder", str(tmp_path / "demo")]
+    demo += ["--port", str(port), "--mesh-port", str(mesh_port)]
+    with subprocess.Popen(demo, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        assert process.stdout
+        while "Still serving" not in process.stdout.readline():
+            assert process.poll() is None
+        own = {
+            "127.0.0.1:8000": f"127.0.0.1:{port}",
+            "var/demo/": f"{tmp_path}/demo/",
+            "var/": f"{tmp_path}/",
+            ".venv/bin/python": sys.executable,
+            ".venv/bin/gateway": f"{sys.executable} -m gateway",
+        }
+        subscribed, published, followed, refused = (run(in_place_of(step, own)) for step in steps)
+        process.terminate()
+    assert "201 Created" in subscribed
+    assert re.search(r"location: \S+/STU3/Subscription/[0-9a-f]{32}", subscribed, re.IGNORECASE)
+    assert "202 Accepted" in published
+    (mailbox,) = re.findall(r"mesh A20047OT001\n +for subscriptions (.*)\n", followed)
+    assert len(mailbox.split(", ")) == 2
+    assert "400 Bad Request" in refused
+    assert "INVALID_NHS_NUMBER" in refused
+
+
+def test_running_for_real_works(tmp_path: Path) -> None:
+    copy, serve = commands("how-to/run-for-real.md")
+    own = {"var/": f"{tmp_path}/", ".venv/bin/gateway serve": "true"}
+    run(in_place_of(copy, own))
+    environment = dict(re.findall(r"(GATEWAY_\w+)=(\S+)", in_place_of(serve, own)))
+    with Gateway(tmp_path, **environment) as gateway:
+        assert gateway.http.get("/livez").status_code == 200
+
+
+def test_finding_an_event_works(tmp_path: Path) -> None:
+    (listing,) = commands("how-to/find-an-event.md")
+    with Gateway(tmp_path) as gateway:
+        own = {".venv/bin/gateway": f"GATEWAY_STORE__URL=sqlite:///{gateway.database} {sys.executable} -m gateway"}
+        assert run(in_place_of(listing, own)) == "no events yet\n"
