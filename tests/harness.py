@@ -142,6 +142,14 @@ class Gateway:
         with contextlib.closing(SqliteReader(self.database)) as reader:
             return [trace for event in reader.events(100_000) if (trace := reader.trace(event.row_id))]
 
+    def wait_until_idle(self, seconds: float = 20) -> None:
+        """Wait until every delivery is delivered or dead."""
+
+        def open_deliveries() -> int:
+            return sum(not one.ended_ms for trace in self.events() for one in trace.deliveries)
+
+        eventually(lambda: open_deliveries() == 0, seconds, lambda: f"{open_deliveries()} deliveries have not ended")
+
     def subscribe_mailbox(self, event: str = "pds-change-of-gp-1") -> str:
         """A generic NEMS subscription to the sample mailbox; its id."""
         answer = self.http.post(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import statistics
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -19,9 +20,8 @@ DELIVER = "accept and deliver to a webhook, JSON"
 TOGETHER, APART = "store alone, group commit", "store alone, a commit per event"
 BESIDE = {
     ECHO_JSON: ECHO_JSON, ECHO_XML: ECHO_XML, ACCEPT_JSON: ECHO_JSON, ACCEPT_XML: ECHO_XML, DELIVER: ECHO_JSON,
-    TOGETHER: ECHO_JSON, APART: ECHO_JSON,
 }  # fmt: skip
-"""Each scenario, and the echo of the same body."""
+"""Each scenario over HTTP, and the echo of the same body."""
 
 Round = dict[str, Measure]
 Steps = dict[str, dict[str, float]]
@@ -34,9 +34,13 @@ class Results:
     rounds: list[Round]
     steps: list[Steps]
 
-    def of(self, figure: Callable[[Round], float | None]) -> list[float]:
-        """A figure in each round; nothing where the system does not tell it."""
-        return [value for value in map(figure, self.rounds) if value is not None]
+    def each(self, name: str, figure: Callable[[Measure], float | None]) -> list[float]:
+        """A figure of a scenario in each round; nothing where the system does not tell it."""
+        return [value for one in self.rounds if (value := figure(one[name])) is not None]
+
+    def against(self, name: str, other: str, ratio: Callable[[Measure, Measure], float | None]) -> list[float]:
+        """A ratio of two scenarios in each round."""
+        return [value for one in self.rounds if (value := ratio(one[name], one[other])) is not None]
 
     def step(self, syntax: str, name: str) -> float:
         """The median of a step's CPU microseconds."""
@@ -82,16 +86,14 @@ def as_json(conditions: dict[str, str], results: Results) -> dict[str, Any]:
 def _scenarios(results: Results) -> Table:
     table = _table("", "/s", "share of rate", "CPU µs", "share of CPU", "p50 ms", "p99 ms")
     for name, echo in BESIDE.items():
-        if name in {TOGETHER, APART}:
-            continue
         table.add_row(
             name,
-            _spread(results.of(lambda r, name=name: r[name].rate), "{:,.0f}"),
-            _spread(results.of(lambda r, name=name, echo=echo: r[name].rate / r[echo].rate), "{:.2f}"),
-            _spread(results.of(lambda r, name=name: r[name].cpu_us), "{:.0f}"),
-            _spread(results.of(lambda r, name=name, echo=echo: _cpu_share(r[echo], r[name])), "{:.2f}"),
-            _spread(results.of(lambda r, name=name: r[name].detail.get("p50_ms")), "{:.1f}"),
-            _spread(results.of(lambda r, name=name: r[name].detail.get("p99_ms")), "{:.1f}"),
+            _spread(results.each(name, _rate), "{:,.0f}"),
+            _spread(results.against(name, echo, _rate_share), "{:.2f}"),
+            _spread(results.each(name, _cpu), "{:.0f}"),
+            _spread(results.against(name, echo, _cpu_share), "{:.2f}"),
+            _spread(results.each(name, lambda one: one.detail.get("p50_ms")), "{:.1f}"),
+            _spread(results.each(name, lambda one: one.detail.get("p99_ms")), "{:.1f}"),
         )
     return table
 
@@ -101,34 +103,50 @@ def _commits(results: Results) -> Table:
     for name in (TOGETHER, APART):
         table.add_row(
             name,
-            _spread(results.of(lambda r, name=name: r[name].rate), "{:,.0f}"),
-            _spread(results.of(lambda r, name=name: r[name].rate / r[APART].rate), "{:.1f}"),
-            _spread(results.of(lambda r, name=name: r[name].cpu_us), "{:.0f}"),
+            _spread(results.each(name, _rate), "{:,.0f}"),
+            _spread(results.against(name, APART, _rate_share), "{:.1f}"),
+            _spread(results.each(name, _cpu), "{:.0f}"),
         )
     return table
 
 
 def _steps(results: Results) -> Table:
-    table = _table("CPU µs, each step timed alone", "JSON", "XML")
-    columns = [("json", ACCEPT_JSON, ECHO_JSON), ("xml", ACCEPT_XML, ECHO_XML)]
-    names = list(results.steps[0]["json"])
-    for name in names:
-        label = f"{name} (rows, SQL, group commit)" if name == "accept" else name
-        table.add_row(label, *(f"{results.step(syntax, name):.1f}" for syntax, _, _ in columns))
+    table = _table("CPU µs", "JSON", "XML")
+    columns = [_Column.of(results, "json", ACCEPT_JSON, ECHO_JSON), _Column.of(results, "xml", ACCEPT_XML, ECHO_XML)]
+
+    def row(label: str, figure: Callable[[_Column], float]) -> None:
+        table.add_row(label, *(_or_dash(figure(column)) for column in columns))
+
+    for name in columns[0].steps:
+        row(f"{name} (rows, SQL, group commit)" if name == "accept" else name, lambda one, name=name: one.steps[name])
     table.add_section()
-    sums = [sum(results.step(syntax, name) for name in names) for syntax, _, _ in columns]
-    echoes = [_median(results.of(lambda r, echo=echo: r[echo].cpu_us)) for _, _, echo in columns]
-    measured = [_median(results.of(lambda r, name=name: r[name].cpu_us)) for _, name, _ in columns]
-    table.add_row("sum of the steps", *(f"{total:.1f}" for total in sums))
-    table.add_row("bare ASGI echo: sockets, HTTP, loop", *map(_or_dash, echoes))
-    rest = [
-        None if echo is None or whole is None else whole - echo - total
-        for echo, whole, total in zip(echoes, measured, sums, strict=True)
-    ]
-    table.add_row("the rest: routing, tasks, waiting threads, cold caches", *map(_or_dash, rest))
-    table.add_section()
-    table.add_row("measured: durable accept", *map(_or_dash, measured))
+    row("sum of the steps, each timed alone", lambda one: one.alone)
+    row("+ routing, middleware, tasks, garbage, cold caches", lambda one: one.application - one.alone)
+    row("= the application, without an HTTP server", lambda one: one.application)
+    row("+ the echo: sockets, HTTP, loop", lambda one: one.echo)
+    row("+ what is left", lambda one: one.measured - one.echo - one.application)
+    row("= measured: durable accept", lambda one: one.measured)
     return table
+
+
+@dataclass(frozen=True)
+class _Column:
+    """The CPU microseconds of one syntax; `nan` for what the system does not tell."""
+
+    steps: dict[str, float]
+    application: float
+    echo: float
+    measured: float
+
+    @classmethod
+    def of(cls, results: Results, syntax: str, accept: str, echo: str) -> _Column:
+        timed = {name: results.step(syntax, name) for name in results.steps[0][syntax]}
+        application = timed.pop("application")
+        return cls(timed, application, _median(results.each(echo, _cpu)), _median(results.each(accept, _cpu)))
+
+    @property
+    def alone(self) -> float:
+        return sum(self.steps.values())
 
 
 def _table(first: str, *columns: str) -> Table:
@@ -146,13 +164,25 @@ def _spread(values: list[float], form: str) -> str:
     return middle if len(values) == 1 else f"{middle} [{low}..{high}]"
 
 
-def _cpu_share(echo: Measure, one: Measure) -> float | None:
+def _rate(one: Measure) -> float:
+    return one.rate
+
+
+def _cpu(one: Measure) -> float | None:
+    return one.cpu_us
+
+
+def _rate_share(one: Measure, other: Measure) -> float:
+    return one.rate / other.rate
+
+
+def _cpu_share(one: Measure, echo: Measure) -> float | None:
     return echo.cpu_us / one.cpu_us if echo.cpu_us and one.cpu_us else None
 
 
-def _median(values: list[float]) -> float | None:
-    return statistics.median(values) if values else None
+def _median(values: list[float]) -> float:
+    return statistics.median(values) if values else math.nan
 
 
-def _or_dash(value: float | None) -> str:
-    return "-" if value is None else f"{value:.1f}"
+def _or_dash(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.1f}"

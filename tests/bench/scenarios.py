@@ -90,7 +90,7 @@ def commit(how: str) -> Scenario:
 
 def steps(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     """The CPU microseconds of each step of an accept, by syntax."""
-    timed: dict[str, dict[str, float]] = tool("tests.bench.steps", str(folder), str(seconds), seconds=3 * seconds)
+    timed: dict[str, dict[str, float]] = tool("tests.bench.steps", str(folder), str(seconds), seconds=4 * seconds)
     return timed
 
 

@@ -15,7 +15,7 @@ from tests.bench.__main__ import SCENARIOS
 from tests.bench.processes import BenchError
 from tests.bench.scenarios import _expect
 
-STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metrics", "log", "accept"}
+STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metrics", "log", "accept", "application"}
 
 
 @pytest.fixture(scope="module")
@@ -55,9 +55,9 @@ def test_writes_the_time_of_every_step_for_both_syntaxes(run: tuple[str, dict[st
         assert all(microseconds > 0 for microseconds in timed.values())
 
 
-def test_every_scenario_is_beside_an_echo_that_is_measured() -> None:
-    assert report.BESIDE.keys() == SCENARIOS.keys()
-    assert set(report.BESIDE.values()) <= SCENARIOS.keys()
+def test_every_scenario_over_http_is_beside_an_echo_that_is_measured() -> None:
+    assert report.BESIDE.keys() | {report.TOGETHER, report.APART} == SCENARIOS.keys()
+    assert set(report.BESIDE.values()) <= report.BESIDE.keys()
 
 
 def test_work_that_was_dropped_fails_the_run() -> None:

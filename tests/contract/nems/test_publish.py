@@ -46,6 +46,13 @@ def mailbox_subscriptions(gateway: Gateway) -> None:
         gateway.subscribe_mailbox(event)
 
 
+@pytest.fixture(autouse=True)
+def empty_mailbox(gateway: Gateway, mesh: LocalMesh) -> None:
+    """What an earlier test published has arrived, and is cleared away."""
+    gateway.wait_until_idle()
+    mesh.clear()
+
+
 def outcome(answer: object, status: int, code: str) -> str:
     """Check that an answer is Spine's OperationOutcome in XML; its diagnostics."""
     assert answer.status_code == status, answer.text

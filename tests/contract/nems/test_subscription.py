@@ -35,11 +35,13 @@ def body(criteria: str = CRITERIA, **replaced: str) -> bytes:
 
 
 @pytest.fixture(autouse=True)
-def no_subscription_is_left(gateway: Gateway) -> Iterator[None]:
+def nothing_is_left(gateway: Gateway, mesh: LocalMesh) -> Iterator[None]:
+    mesh.clear()
     made: list[str] = []
     gateway.http.event_hooks = {"response": [lambda answer: made.append(answer.headers.get("Location", ""))]}
     yield
     gateway.http.event_hooks = {}
+    gateway.wait_until_idle()
     for place in filter(None, made):
         gateway.http.delete(path_of(place), headers=headers("Delete"))
 
