@@ -33,7 +33,7 @@ SCENARIOS: dict[str, scenarios.Scenario] = {
 def main() -> None:
     options = _options()
     options.folder.mkdir(parents=True, exist_ok=True)
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else 140)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else 120)
     before = load_average()
     try:
         results = _measure(options.rounds, options.seconds, options.folder)
@@ -52,7 +52,7 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench", description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured (default: 5)")
-    parser.add_argument("--seconds", type=float, default=2.0, help="how long each time (default: 2)")
+    parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default: 1.5)")
     parser.add_argument("--folder", type=Path, default=Path("var"), help="on the disk to be measured (default: var)")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured to FILE")
     return parser.parse_args()

@@ -22,9 +22,8 @@ from gateway.serve import _loop_factory
 from gateway.store.base import Acceptance
 from gateway.store.sqlite import SqliteStore
 from tests.bench.messages import message
+from tests.bench.processes import IN_FLIGHT
 from tests.samples import event
-
-IN_FLIGHT = 64
 
 
 class Storing:

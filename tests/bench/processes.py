@@ -19,6 +19,7 @@ from tests.bench.load import Load
 from tests.harness import free_port
 
 IN_FLIGHT = 64
+"""How many requests are under way at once, in every scenario."""
 
 
 class BenchError(Exception):
@@ -45,6 +46,7 @@ class Server:
                 return self
             time.sleep(0.02)
         self._process.kill()
+        self._process.wait()
         raise BenchError(f"{' '.join(self._command[1:])} did not start:\n{self._output.read_text()}")
 
     def __exit__(

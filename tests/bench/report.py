@@ -61,8 +61,8 @@ def print_report(console: Console, conditions: dict[str, str], results: Results)
         console.print(f"\n{title}", style="bold")
         console.print(table)
     console.print(
-        "\nEach figure: median [min..max] of the rounds. A share is the figure against the echo's in the same round:"
-        "\nof rate, the rates; of CPU, the echo's CPU time of a request against this one's. The rates are of this"
+        "\nEach figure is the median of the rounds, over the least and the most. A share is against the echo in the same"
+        "\nround: of rate, the rates; of CPU, the echo's CPU time of a request against this one's. The rates are of this"
         "\nmachine, which also makes the load; the shares, and most of all those of CPU, are what to compare.",
         style="dim",
     )
@@ -161,7 +161,7 @@ def _spread(values: list[float], form: str) -> str:
     if not values:
         return "-"
     low, middle, high = (form.format(value) for value in (min(values), statistics.median(values), max(values)))
-    return middle if len(values) == 1 else f"{middle} [{low}..{high}]"
+    return middle if len(values) == 1 else f"{middle}\n{low}..{high}"
 
 
 def _rate(one: Measure) -> float:

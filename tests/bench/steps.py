@@ -34,9 +34,9 @@ from gateway.serve import _loop_factory
 from gateway.store.base import Acceptance
 from gateway.subscriptions.plan import plan
 from tests.bench.messages import PUBLISH, Message, message
+from tests.bench.processes import IN_FLIGHT
 
 _BATCHES = 7
-_TOGETHER = 64
 
 
 class Steps:
@@ -137,7 +137,7 @@ async def _microseconds_together(work: Callable[[], Awaitable[None]], seconds: f
             await work()
             count += 1
 
-    await asyncio.gather(*(work_until_then() for _ in range(_TOGETHER)))
+    await asyncio.gather(*(work_until_then() for _ in range(IN_FLIGHT)))
     return (time.process_time() - started) / count * 1e6
 
 
