@@ -12,6 +12,7 @@ import structlog
 from fastapi import FastAPI, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.types import ASGIApp
 
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
@@ -24,7 +25,7 @@ from gateway.delivery.render import Renderer
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.mesh_inbox import MeshInbox
-from gateway.faces.routes import Parts, nems_routes, r4_routes
+from gateway.faces.routes import Faces, Parts
 from gateway.intake import Intake
 from gateway.mapping.modules import Modules
 from gateway.resources import folder
@@ -79,8 +80,9 @@ class Gateway:
         )
         self.schedule = self._schedule()
         self._delivering = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
-        # What start-up made lives as long as the process: the collector need not look at it again and again.
+        # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
         log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mailbox))
 
     async def stop(self) -> None:
@@ -132,7 +134,7 @@ class Gateway:
         return schedule
 
 
-def create(gateway: Gateway) -> FastAPI:
+def create(gateway: Gateway) -> ASGIApp:
     """The ASGI application of a gateway that has started; its lifespan ends with the gateway's."""
 
     @contextlib.asynccontextmanager
@@ -141,10 +143,8 @@ def create(gateway: Gateway) -> FastAPI:
         await gateway.stop()
 
     app = FastAPI(title="FHIR event gateway", lifespan=lifespan)
-    # Before what FastAPI routes: the busiest route is found first.
-    app.router.routes[:0] = [*nems_routes(gateway.parts()), *r4_routes(gateway.parts())]
     _add_probes(app, gateway)
-    return app
+    return Faces(gateway.parts(), app)
 
 
 def _add_probes(app: FastAPI, gateway: Gateway) -> None:

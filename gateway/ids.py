@@ -17,6 +17,7 @@ INSTANCE_BITS = 60
 _EPOCH_MS = 1_577_836_800_000
 _COUNTER_BITS, _PROCESS_BITS = 12, 10
 _SIGNS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+_PAIRS = [one + other for one in _SIGNS for other in _SIGNS]
 _VALUES = {sign: value for value, sign in enumerate(_SIGNS)} | {"O": 0, "I": 1, "L": 1}
 
 
@@ -38,7 +39,11 @@ class Ids:
 
 def show(row_id: int) -> str:
     """The id as a person sees it: 13 signs."""
-    return "".join(_SIGNS[row_id >> shift & 31] for shift in range(60, -1, -5))
+    pairs = _PAIRS
+    return (
+        f"{_SIGNS[row_id >> 60]}{pairs[row_id >> 50 & 1023]}{pairs[row_id >> 40 & 1023]}{pairs[row_id >> 30 & 1023]}"
+        f"{pairs[row_id >> 20 & 1023]}{pairs[row_id >> 10 & 1023]}{pairs[row_id & 1023]}"
+    )
 
 
 def parse(text: str) -> int:

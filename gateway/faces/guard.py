@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable, Sequence
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import metrics
 from gateway.errors import Issue, Refusal, Unavailable
@@ -23,20 +24,12 @@ class Guard:
     def __init__(self, face: Face, refuse: Refuse) -> None:
         self._face, self._refuse = face, refuse
 
-    def __call__(self, action: str, handler: Handler) -> Handler:
-        """`handler`, guarded; `action` is its name in the log."""
+    def __call__(self, action: str, handler: Handler) -> ASGIApp:
+        """`handler`, guarded, as an ASGI application; `action` is its name in the log."""
+        return _Guarded(self, action, handler)
 
-        async def guarded(request: Request) -> Response:
-            try:
-                return await handler(request)
-            except ClientDisconnect:
-                return Response(status_code=400)
-            except Exception as error:
-                return self._answer(action, request, error)
-
-        return guarded
-
-    def _answer(self, action: str, request: Request, error: Exception) -> Response:
+    def answer(self, action: str, request: Request, error: Exception) -> Response:
+        """The answer to a request whose handler raised `error`."""
         if isinstance(error, Refusal):
             reason = error.issues[0].reason
             log.info(action, face=self._face, outcome="refused", reason=reason, issues=len(error.issues))
@@ -51,6 +44,23 @@ class Guard:
         log.error(action, face=self._face, outcome="failed", error=type(error).__name__, at=place_of(error))
         metrics.received(self._face, "failed")
         return self._refuse(request, [Issue("INTERNAL_SERVER_ERROR", "", "Unexpected internal server error.")], {})
+
+
+class _Guarded:
+    __slots__ = ("_action", "_guard", "_handler")
+
+    def __init__(self, guard: Guard, action: str, handler: Handler) -> None:
+        self._guard, self._action, self._handler = guard, action, handler
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        try:
+            response = await self._handler(request)
+        except ClientDisconnect:
+            return
+        except Exception as error:
+            response = self._guard.answer(self._action, request, error)
+        await response(scope, receive, send)
 
 
 def place_of(error: Exception) -> str:

@@ -1,4 +1,4 @@
-"""The routes of every face, as plain Starlette routes: FastAPI's own cost twice the time of the busiest of them."""
+"""Which handler of which face answers a request."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import BaseRoute, Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
@@ -20,6 +21,7 @@ from gateway.faces.r4 import subscription as r4_subscription
 from gateway.intake import Intake
 from gateway.subscriptions.book import Book
 
+PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 _METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
@@ -36,28 +38,51 @@ class Parts:
     anywhere: bool
 
 
-def nems_routes(parts: Parts) -> list[BaseRoute]:
-    """The NEMS face, under `/STU3`."""
+class Faces:
+    """Every face, as one ASGI application in front of `rest`, which gets what is no face's.
+
+    The busiest route is found by a look-up. Inside FastAPI, its middleware, telemetry and router would take longer than
+    all that publishing does but parsing and validation.
+    """
+
+    def __init__(self, parts: Parts, rest: ASGIApp) -> None:
+        self._rest = rest
+        self._busy = {("POST", PROCESS_MESSAGE): _publish(parts)}
+        self._router = Router([*_nems_routes(parts), *_r4_routes(parts)], redirect_slashes=False)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        app = self._rest
+        if scope["type"] == "http":
+            path = scope["path"]
+            busy = self._busy.get((scope["method"], path))
+            app = busy or (self._router if path.startswith(("/STU3/", "/R4/", "/claim-check/")) else app)
+        await app(scope, receive, send)
+
+
+def _publish(parts: Parts) -> ASGIApp:
+    handler = publish.Publish(parts.intake, parts.catalogue, parts.authenticator, parts.max_body_bytes)
+    return Guard("nems", spine.refusal_response)("publish", handler)
+
+
+def _nems_routes(parts: Parts) -> list[BaseRoute]:
     guard = Guard("nems", spine.refusal_response)
-    publisher = publish.Publish(parts.intake, parts.catalogue, parts.authenticator, parts.max_body_bytes)
     subscriptions = nems_subscription.Subscriptions(
         parts.book, parts.catalogue, parts.authenticator, parts.base_url, parts.max_body_bytes
     )
     one = "/STU3/Subscription/{id}"
     return [
-        Route("/STU3/Events/1/$process-message", guard("publish", publisher.__call__), methods=["POST"]),
         Route("/STU3/Subscription", guard("subscribe", subscriptions.create), methods=["POST"]),
         Route(one, guard("read", subscriptions.read), methods=["GET"]),
         Route(one, guard("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-        Route("/STU3/Events/1/$process-message", guard("publish", _wrong_verb), methods=_METHODS),
+        Route(PROCESS_MESSAGE, guard("publish", _wrong_verb), methods=_METHODS),
         Route("/STU3/Subscription", guard("subscribe", _wrong_verb), methods=_METHODS),
         Route(one, guard("subscribe", _wrong_verb), methods=_METHODS),
         Route("/STU3/{rest:path}", guard("receive", _not_implemented), methods=_METHODS),
     ]
 
 
-def r4_routes(parts: Parts) -> list[BaseRoute]:
-    """The R4 face, under `/R4`, and the claim check, whose links its signals carry."""
+def _r4_routes(parts: Parts) -> list[BaseRoute]:
+    """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
     subscriptions = r4_subscription.Subscriptions(
         parts.book, parts.catalogue, parts.authenticator, parts.base_url, anywhere=parts.anywhere

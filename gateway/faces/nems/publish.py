@@ -85,7 +85,7 @@ def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventTyp
         raise Refusal.because("INVALID_RESOURCE", "must be a MessageHeader", "Bundle.entry[0].resource")
     code = _event_code(header)
     event_type = catalogue.named(code)
-    if event_type is None or event_type.nems is None or event_type.nems.code != code:
+    if event_type is None or event_type.nems is None or code not in event_type.nems.codes:
         raise Refusal.because("INVALID_CODE_VALUE", "not an event that this gateway takes", f"{_EVENT}.code")
     if event_type.state == "withdrawn":
         raise Refusal.because("INVALID_CODE_VALUE", "the event has been withdrawn", f"{_EVENT}.code")
