@@ -21,16 +21,30 @@ class _Part(BaseModel):
 
 
 class Nems(_Part):
-    """What NEMS calls the event: its EventType-1 code and the MESH workflow it is delivered under."""
+    """What NEMS calls the event: its EventType-1 code, the MESH workflow it is delivered under, and the codes it had in
+    the code system EMS-EventType-1 of 2018.
+    """
 
     code: Name
     workflow: Annotated[str, Field(pattern=r"^[A-Z0-9_]+$")]
+    former: tuple[Annotated[str, Field(pattern=r"^[A-Z]+[0-9]{3}$")], ...] = ()
+
+    @property
+    def codes(self) -> frozenset[str]:
+        """Every code that a message may name the event by."""
+        return frozenset({self.code, *self.former})
 
 
 class Mns(_Part):
-    """What MNS calls the event."""
+    """What MNS calls the event, and what it called it before."""
 
     type: Name
+    former: tuple[Name, ...] = ()
+
+    @property
+    def types(self) -> frozenset[str]:
+        """Every type that a CloudEvent may name the event by."""
+        return frozenset({self.type, *self.former})
 
 
 class EventType(_Part):
@@ -47,9 +61,9 @@ class EventType(_Part):
     @property
     def names(self) -> frozenset[str]:
         """Every name it goes by."""
-        return frozenset(
-            {self.id} | ({self.nems.code} if self.nems else set()) | ({self.mns.type} if self.mns else set())
-        )
+        nems = self.nems.codes if self.nems else frozenset()
+        mns = self.mns.types if self.mns else frozenset()
+        return nems | mns | {self.id}
 
 
 def interaction_key(name: str) -> str:

@@ -35,7 +35,7 @@ def test_names_are_resolved_and_a_star_is_all() -> None:
     found = catalogue.load(SHIPPED)
     assert found.resolve(["pds-change-of-gp-2"]) == {"pds-change-of-gp-1"}
     assert found.resolve(["*"]) == {event_type.id for event_type in found}
-    with pytest.raises(ConfigurationError, match="no event type 'pds-chance-1'; there are: pds-change-of-gp-1"):
+    with pytest.raises(ConfigurationError, match="no event type 'pds-chance-1'; there are: blood-spot-test-outcome-1, "):
         found.resolve(["pds-chance-1"])
 
 
@@ -72,4 +72,19 @@ def test_two_entries_cannot_claim_one_workflow(tmp_path: Path) -> None:
     write(tmp_path, "birth-1", ENTRY)
     write(tmp_path, "birth-2", ENTRY.replace("birth-1", "birth-2"))
     with pytest.raises(ConfigurationError, match="birth-1 and birth-2 both claim BIRTH_1"):
+        catalogue.load(tmp_path)
+
+
+def test_former_names_are_still_known() -> None:
+    found = catalogue.load(SHIPPED)
+    assert found.named("PDS001") is found["pds-change-of-gp-1"]
+    assert found.named("imms-vaccinations-1") is found["vaccinations-1"]
+    assert found["pds-change-of-gp-1"].mns == catalogue.Mns(type="pds-change-of-gp-2")
+
+
+def test_two_entries_cannot_claim_one_former_name(tmp_path: Path) -> None:
+    former = ENTRY.replace("BIRTH_1}", "BIRTH_1, former: [PDS003]}")
+    write(tmp_path, "birth-1", former)
+    write(tmp_path, "birth-2", former.replace("irth-1", "irth-2").replace("BIRTH_1", "BIRTH_2"))
+    with pytest.raises(ConfigurationError, match="birth-1 and birth-2 both claim PDS003"):
         catalogue.load(tmp_path)
