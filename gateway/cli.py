@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `migrate`, `demo`, `events`."""
+"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mapping`."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ import typer
 
 from gateway import settings as configuration
 from gateway.errors import GatewayError
+from gateway.mapping_cli import app as mapping
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -17,6 +18,7 @@ app = typer.Typer(
 )  # fmt: skip
 events = typer.Typer(no_args_is_help=True, help="Look at the events that came in, and where each delivery stands.")
 app.add_typer(events, name="events")
+app.add_typer(mapping, name="mapping")
 
 Config = Annotated[
     Path | None, typer.Option("--config", envvar=[], help="A settings file (TOML) over config/default.toml.")

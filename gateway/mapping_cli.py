@@ -1,0 +1,232 @@
+"""The command line for whoever writes mapping modules: `gateway mapping`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from functools import wraps
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, ParamSpec
+
+import msgspec
+import typer
+
+from gateway.errors import ConfigurationError, Issue, ModuleError, Refusal
+from gateway.mapping.context import NAMES
+from gateway.mapping.forms import forms
+from gateway.mapping.module import Module
+from gateway.mapping.tools import cases, faults, messages, roundtrip
+from gateway.mapping.tools.difference import text
+from gateway.mapping.tools.workspace import Workspace
+from gateway.resources import folder
+from gateway.trace import plain_console
+
+app = typer.Typer(no_args_is_help=True, help="Write mapping modules, test them, and see what they do.")
+
+Names = Annotated[
+    list[str] | None,
+    typer.Argument(metavar="[MODULE]...", help="A module's name or file; all when none is named."),
+]
+Name = Annotated[str, typer.Argument(metavar="MODULE", help="A module's name, or its file.")]
+Message = Annotated[Path, typer.Argument(metavar="FILE", help="A message, XML or JSON.")]
+Params = Annotated[
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help="A param of the module, or a fact: claimCheck, …"),
+]
+Given = Annotated[
+    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A fact that the gateway gives: claimCheck, …")
+]
+Folder = Annotated[
+    Path | None, typer.Option("--mappings", metavar="DIR", help="The folder of modules; the shipped ones by default.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+
+P = ParamSpec("P")
+
+
+def _refusals(command: Callable[P, None]) -> Callable[P, None]:
+    """Tell of a message or a module that is refused as every command does: where and why, and exit status 1."""
+
+    @wraps(command)
+    def told(*args: P.args, **kwargs: P.kwargs) -> None:
+        as_json = bool(kwargs.get("as_json"))
+        try:
+            command(*args, **kwargs)
+        except Refusal as refusal:
+            _refused(refusal.issues, as_json=as_json)
+        except ModuleError as error:
+            _show_faults([faults.fault(error)], as_json=as_json)
+            raise typer.Exit(1) from None
+
+    return told
+
+
+@app.command()
+def validate(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
+    """Check modules without running them: every fault with its line. Exit status 1 when there is one."""
+    workspace = _workspace(mappings)
+    found = faults.find(workspace, modules or ())
+    _show_faults(found, as_json=as_json)
+    if not found and not as_json:
+        _say(f"{_count(len(workspace.files(modules or ())), 'module')}, no fault")
+    raise typer.Exit(1 if found else 0)
+
+
+@app.command("test")
+@_refusals
+def run_cases(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
+    """Run the cases beside modules, and tell what came out otherwise than they say. Exit status 1 when one did."""
+    workspace = _workspace(mappings)
+    results = [
+        cases.run(module, path)
+        for module in (workspace.module(str(file)) for file in workspace.files(modules or ()))
+        for path in cases.files(module)
+    ]
+    failed = [result for result in results if not result.passed]
+    if as_json:
+        _print_json([_result(result) for result in results])
+    else:
+        for result in failed:
+            _say(f"{result.file}\n" + "\n".join(f"    {line}" for line in str(result).splitlines()))
+        _say(f"{_count(len(results), 'case')}, {len(failed)} failed")
+    raise typer.Exit(1 if failed else 0)
+
+
+@app.command()
+@_refusals
+def run(  # noqa: PLR0913, PLR0917  # the options of a command
+    module: Name,
+    file: Message,
+    param: Params = None,
+    as_xml: Annotated[bool, typer.Option("--xml", help="Print XML; for a FHIR form only.")] = False,
+    case: Annotated[str, typer.Option(metavar="NAME", help="Keep what came out as a golden case of that name.")] = "",
+    mappings: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Map one message, and print what comes out (JSON). Exit status 1 when it is refused; reason and place are told."""
+    chosen, context = _module(_workspace(mappings), module, param)
+    parsed = messages.read(file, forms()[chosen.source])
+    _warn(parsed.warnings)
+    if case:
+        _keep(chosen, case, parsed.resource, context)
+    output = chosen.apply(parsed.resource, cases.context(context, ""))
+    if wrong := messages.errors(output, forms()[chosen.target]):
+        raise Refusal(wrong)
+    typer.echo(messages.as_xml(output, forms()[chosen.target]) if as_xml else messages.as_json(output))
+
+
+@app.command("roundtrip")
+@_refusals
+def round_trip(
+    there: Annotated[str, typer.Argument(metavar="THERE")],
+    back: Annotated[str, typer.Argument(metavar="BACK")],
+    files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
+    param: Given = None,
+    mappings: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Map messages with one module and back with another, and tell what of them survives."""
+    workspace = _workspace(mappings)
+    first, second = workspace.module(there), workspace.module(back)
+    context = cases.context(_pairs(param), "")
+    form = forms()[first.source]
+    trips = {
+        str(file): roundtrip.roundtrip(first, second, messages.read(file, form).resource, context) for file in files
+    }
+    if as_json:
+        _print_json({file: _trip(trip) for file, trip in trips.items()})
+        return
+    for file, trip in trips.items():
+        _say(f"{file}: {trip.survived} of {trip.values} values survive")
+        for one in trip.differences:
+            words = [text(value) for value in (one.before, one.after) if value is not None]
+            _say(f"    {one.change:7}  {one.path}  {' → '.join(words)}")
+
+
+# --- what the commands share
+
+
+def _workspace(mappings: Path | None) -> Workspace:
+    if mappings and not mappings.is_dir():
+        raise ConfigurationError(f"{mappings}: there is no such folder")
+    return Workspace(mappings or folder("mappings"))
+
+
+def _module(workspace: Workspace, name: str, given: Iterable[str] | None) -> tuple[Module, dict[str, str]]:
+    """The module with its params set, and what of `given` is not a param but context."""
+    values = _pairs(given)
+    context = {name: value for name, value in values.items() if name in NAMES}
+    return workspace.module(name, {name: value for name, value in values.items() if name not in NAMES}), context
+
+
+def _pairs(given: Iterable[str] | None) -> dict[str, str]:
+    pairs = {}
+    for one in given or ():
+        name, sign, value = one.partition("=")
+        if not sign:
+            raise ConfigurationError(f"{one}: write it as name=value")
+        pairs[name] = value
+    return pairs
+
+
+def _keep(module: Module, name: str, message: dict[str, Any], context: dict[str, str]) -> None:
+    path = cases.file(module, name)
+    if path.exists():
+        raise ConfigurationError(f"{path}: there is a case of that name already")
+    cases.write(path, cases.of(module, message, context))
+    _aside(f"kept as {path}: read what it expects before you trust it")
+
+
+def _show_faults(found: Iterable[faults.Fault], *, as_json: bool) -> None:
+    if as_json:
+        _print_json({"faults": [*found]})
+        return
+    for fault in found:
+        _say(str(fault))
+
+
+def _refused(issues: Iterable[Issue], *, as_json: bool) -> NoReturn:
+    if as_json:
+        _print_json({"refused": [*issues]})
+    else:
+        for issue in issues:
+            _aside(f"refused: {_told(issue)}")
+    raise typer.Exit(1)
+
+
+def _warn(warnings: Iterable[Issue]) -> None:
+    for issue in warnings:
+        _aside(f"warning: {_told(issue)}")
+
+
+def _told(issue: Issue) -> str:
+    place = f" at {issue.location}" if issue.location else ""
+    return f"{issue.reason}{place}: {issue.text}"
+
+
+def _result(result: cases.Result) -> dict[str, Any]:
+    return {
+        "file": str(result.file),
+        "passed": result.passed,
+        "differences": result.differences,
+        "faults": result.faults,
+    }
+
+
+def _trip(trip: roundtrip.RoundTrip) -> dict[str, Any]:
+    return {"values": trip.values, "survived": trip.survived, "differences": trip.differences}
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}{'' if number == 1 else 's'}"
+
+
+def _say(line: str) -> None:
+    plain_console().print(line, markup=False)
+
+
+def _aside(line: str) -> None:
+    typer.echo(line, err=True)
+
+
+def _print_json(value: object) -> None:
+    plain_console().print_json(msgspec.json.encode(value).decode(), indent=2)
