@@ -79,7 +79,7 @@ class Gateway:
             base_url=settings.http.base_url,
         )
         self.schedule = self._schedule()
-        self._delivering = asyncio.create_task(self.dispatcher.run(), name="dispatcher")
+        self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
@@ -90,7 +90,6 @@ class Gateway:
         if self.schedule:
             await self.schedule.stop()
         await self.dispatcher.stop()
-        await self._delivering
         for channel in self.channels.values():
             await channel.close()
         if self.mailbox:

@@ -65,8 +65,11 @@ class Dispatcher:
         """Free reserved room."""
         self._hold(-count)
 
-    async def run(self) -> None:
-        """Claim what is due, again and again, until `stop`."""
+    def start(self) -> None:
+        """Begin to claim what is due."""
+        self._claiming = asyncio.create_task(self._run(), name="dispatcher")
+
+    async def _run(self) -> None:
         while not self._stopping.is_set():
             try:
                 claimed = await self._claim()
@@ -79,6 +82,7 @@ class Dispatcher:
     async def stop(self) -> None:
         """Let attempts under way finish within the set time, and give the rest back to the store."""
         self._stopping.set()
+        await self._claiming
         left = self._lanes.clear()
         await self._lanes.wait(self._settings.shutdown_seconds)
         await asyncio.gather(*self._recording)

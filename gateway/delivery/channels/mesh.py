@@ -40,7 +40,7 @@ class Mesh:
         # MESH takes a message twice if it is posted twice: after an attempt whose end is not known, look first.
         call = self._mailbox.resend if notification.delivery.uncertain else self._mailbox.send
         sent = await asyncio.get_running_loop().run_in_executor(self._pool, call, message)
-        return _outcome(sent)
+        return _outcome(sent, self._mailbox.settings.read_seconds)
 
 
 def _message(notification: Notification) -> OutgoingMessage:
@@ -58,12 +58,14 @@ def _message(notification: Notification) -> OutgoingMessage:
     )
 
 
-def _outcome(sent: Sent) -> Outcome:
+def _outcome(sent: Sent, read_seconds: float) -> Outcome:
+    # MESH may still be working on a post that was not answered: only after that time does "absent" mean absent.
+    patience = read_seconds if sent.result is SentResult.UNKNOWN else sent.retry_after_seconds
     detail = " ".join(part for part in (sent.result, sent.code and f"code {sent.code}", sent.reason) if part)
     return Outcome(
         _RESULTS[sent.result],
         sent.status or None,
         "" if sent.result is SentResult.ACCEPTED else detail,
         sent.message_id,
-        sent.retry_after_seconds,
+        patience,
     )

@@ -15,6 +15,7 @@ from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from mesh.sandbox.run import LocalMesh
+from tests.conftest import ROOT
 from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message
 
 WORKFLOWS = {
@@ -250,7 +251,9 @@ def test_another_operation_is_not_implemented(gateway: Gateway) -> None:
 
 
 def _bodies() -> list[bytes]:
-    return [message(event) for event in EVENTS]
+    """Our own messages, and the published ones where they are present."""
+    published = ROOT.parent / "shared" / "examples" / "nems" / "events"
+    return [message(event) for event in EVENTS] + [path.read_bytes() for path in sorted(published.glob("*.xml"))]
 
 
 @st.composite
@@ -295,7 +298,7 @@ def restructured(draw: st.DrawFn) -> bytes:
     return etree.tostring(root)
 
 
-@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.one_of(mutated(), restructured()), data=st.data())
 def test_a_mutated_message_is_accepted_or_refused_but_never_a_fault(
     gateway: Gateway, body: bytes, data: st.DataObject
