@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import singledispatchmethod
 from typing import Final
 
+from gateway.fhir.tables import Field
 from gateway.mapping import expect, functions, navigation, runtime, terms
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.forms import MOMENTS, Form, suggestion
@@ -25,14 +26,15 @@ _NUMBERS: Final = ("integer", "decimal")
 
 
 class Checker:
-    """Knows the form that paths walk through, the names that `%name` may use, and the ConceptMaps.
+    """Knows the form of the message that paths walk through, the names that `%name` may use, and the ConceptMaps.
 
     `used` collects the names that expressions use, for whoever wants to know.
     """
 
     def __init__(self, form: Form, maps: Mapping[str, ConceptMap]) -> None:
-        self.form, self.maps = form, maps
-        self.source = terms.Local(type=form.root, optional=False, path=form.root)
+        self.maps = maps
+        start = terms.Origin(form)
+        self.source = terms.Local(type=form.root, optional=False, path=form.root, start=start)
         self.names: dict[str, Term] = {}
         self.used: set[str] = set()
 
@@ -94,9 +96,9 @@ class Checker:
     def member(self, base: Term, name: str, at: int) -> Term:
         """The term for `base.name`."""
         expect.a_type(base, at)
-        if self.form.is_open(base.type):
+        if base.origin and base.origin.form.is_open(base.type):
             return _field(base, name, "any", is_list=True, is_open=True)
-        fields = self.form.fields(base.type)
+        fields = _fields(base)
         found = fields.get(name)
         if found is not None and found.choice is None:
             return _field(base, name, found.type, is_list=found.is_list)
@@ -106,15 +108,20 @@ class Checker:
             return terms.Choice(type=f"{base.type}.{name}[x]", many=base.many, path=path, base=base, members=members)
         if found is not None:
             raise ExpressionError(f"a choice is written by its base name: {found.choice}.ofType({found.type})", at)
-        raise ExpressionError(self._no_element(base, name), at)
+        raise ExpressionError(_no_element(base, name), at)
 
-    def _no_element(self, base: Term, name: str) -> str:
-        if base.type == "Resource":
-            return f"any resource may stand here; say which one before '{name}': .ofType(Patient)"
-        if base.kind != "object":
-            return f"{base.type} is a primitive type and has no element '{name}'"
-        fields = self.form.fields(base.type).values()
-        return f"{base.type} has no element '{name}'{suggestion(name, {each.choice or each.name for each in fields})}"
+
+def _fields(base: Term) -> Mapping[str, Field]:
+    return base.origin.form.fields(base.type) if base.origin else {}
+
+
+def _no_element(base: Term, name: str) -> str:
+    if base.type == "Resource":
+        return f"any resource may stand here; say which one before '{name}': .ofType(Patient)"
+    if base.kind != "object":
+        return f"{base.type} is a primitive type and has no element '{name}'"
+    known = {each.choice or each.name for each in _fields(base).values()}
+    return f"{base.type} has no element '{name}'{suggestion(name, known)}"
 
 
 def _field(base: Term, key: str, type_name: str, *, is_list: bool, is_open: bool = False) -> Term:

@@ -111,7 +111,7 @@ def iif(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     expect.boolean(test, node.arguments[0].at)
     otherwise = rest[0] if rest else Constant(type="empty", value=None)
     kinds = {then.kind, otherwise.kind} - {"empty"}
-    if len(kinds) > 1 or (kinds == {"object"} and otherwise.type not in (then.type, "empty")):
+    if len(kinds) > 1 or (kinds == {"object"} and not _same_objects(then, otherwise)):
         raise ExpressionError(f"iif() gives {then.type} or {otherwise.type}: they must be alike", node.at)
     return terms.Conditional(
         type=then.type if then.kind != "empty" else otherwise.type,
@@ -122,3 +122,9 @@ def iif(checker: Checker, node: Call, base: Term, this: Term) -> Term:
         then=then,
         otherwise=otherwise,
     )
+
+
+def _same_objects(one: Term, other: Term) -> bool:
+    if "empty" in (one.kind, other.kind):
+        return True
+    return one.type == other.type and one.origin is other.origin

@@ -15,13 +15,13 @@ from gateway.mapping.declaration import Declaration, Require, Var
 from gateway.mapping.forms import suggestion
 from gateway.mapping.generator import Generator
 from gateway.mapping.holes import placed
-from gateway.mapping.loops import ABSENT, BUDGET, RESOURCES, SOURCE
+from gateway.mapping.loops import ABSENT, BUDGET, SOURCE
 from gateway.mapping.parser import parse
 from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.template import Template
 from gateway.mapping.terms import Term
 
-_CONTEXT, _FUNCTION, _PROBLEMS = "c", "run", "p"
+_CONTEXT, _INPUTS, _FUNCTION, _PROBLEMS = "c", "i", "run", "p"
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,10 +50,15 @@ class _Compiler:
         self._checker = Checker(declared.source, _chosen_maps(declared, maps))
         self._code = Code()
         self._generator = Generator(self._code)
-        self._generator.bound[self._checker.source] = SOURCE
+        self._start(self._checker.source, SOURCE)
         self._uses: dict[str, set[str]] = {}
         self._blocks: dict[str, Lines] = {}
         self._name_what_is_given(params)
+
+    def _start(self, source: terms.Local, name: str) -> None:
+        assert source.start
+        self._generator.bound[source] = name
+        self._generator.roots[source.start] = name, f"{name}x"
 
     def _name_what_is_given(self, params: Mapping[str, str]) -> None:
         for name, attribute in context.NAMES.items():
@@ -65,6 +70,12 @@ class _Compiler:
                 raise place.error(f"%{name} is given by the gateway")
             value = params.get(name, default)
             self._checker.names[name] = terms.Constant(type="string", optional=False, value=value)
+        for name, (form, place) in self._declared.parts.inputs.items():
+            if name in self._checker.names:
+                raise place.error(f"%{name} is given by the gateway, or a param")
+            given = terms.Local(type=form.root, path=f"%{name}", start=terms.Origin(form, name))
+            self._checker.names[name] = given
+            self._start(given, self._code.fresh("i"))
 
     def compiled(self) -> Compiled:
         for name, var in self._declared.parts.vars.items():
@@ -79,7 +90,7 @@ class _Compiler:
         needed = self._closure(self._checker.used)
         self._refuse_unused(needed)
         self._code.line(f"{BUDGET} = {runtime.MAX_ITEMS}")
-        self._code.line(f"{RESOURCES} = None")
+        self._begin()
         self._add_vars(needed_first)
         self._code.add(requirements)
         self._add_vars(needed - needed_first)
@@ -87,8 +98,14 @@ class _Compiler:
         self._code.line(f"return {result}")
         return self._function()
 
+    def _begin(self) -> None:
+        for origin, (name, index) in self._generator.roots.items():
+            if origin.name:
+                self._code.line(f"{name} = {_INPUTS}.get({origin.name!r}, {ABSENT})")
+            self._code.line(f"{index} = None")
+
     def _function(self) -> Compiled:
-        source = self._code.function(_FUNCTION, f"{SOURCE}, {_CONTEXT}")
+        source = self._code.function(_FUNCTION, f"{SOURCE}, {_CONTEXT}, {_INPUTS}")
         names = {"__builtins__": {}, ABSENT: {}, **self._code.objects}
         exec(compile(source, f"<mapping {self._declared.name}>", "exec"), names)  # noqa: S102
         return Compiled(source, names[_FUNCTION])
@@ -108,7 +125,8 @@ class _Compiler:
         write = self._generator.listing if term.many else self._generator.value
         variable = self._code.fresh("v")
         self._code.line(f"{variable} = {write(term)}")
-        local = terms.Local(type=term.type, many=term.many, optional=term.optional, path=term.path or f"%{name}")
+        path = term.path or f"%{name}"
+        local = terms.Local(type=term.type, many=term.many, optional=term.optional, path=path, start=term.origin)
         self._checker.names[name] = local
         self._generator.bound[local] = variable
         return variable
@@ -131,6 +149,9 @@ class _Compiler:
         for name, var in self._declared.parts.vars.items():
             if not var.shared and name not in needed:
                 raise var.place.error(f"%{name} is not used")
+        for name, (_, place) in self._declared.parts.inputs.items():
+            if name not in needed:
+                raise place.error(f"%{name} is not used")
 
     # --- requirements
 

@@ -15,10 +15,22 @@ from gateway.mapping.forms import Form, forms, suggestion
 from gateway.mapping.template import NAME
 
 MODULE_KEYS: Final = (
-    *("mapping", "version", "summary", "source", "target", "when", "include", "params", "conceptmaps", "vars"),
+    *(
+        "mapping",
+        "version",
+        "summary",
+        "source",
+        "target",
+        "inputs",
+        "when",
+        "include",
+        "params",
+        "conceptmaps",
+        "vars",
+    ),
     *("require", "output", "ignore"),
 )
-FRAGMENT_KEYS: Final = ("fragment", "summary", "source", "params", "conceptmaps", "vars", "require")
+FRAGMENT_KEYS: Final = ("fragment", "summary", "source", "inputs", "params", "conceptmaps", "vars", "require")
 
 _MODULE_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _REASON: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -49,6 +61,7 @@ class Require:
 class Parts:
     """What a module and its fragments declare alike."""
 
+    inputs: dict[str, tuple[Form, Place]] = field(default_factory=dict)
     params: dict[str, tuple[str, Place]] = field(default_factory=dict)
     conceptmaps: dict[str, Place] = field(default_factory=dict)
     vars: dict[str, Var] = field(default_factory=dict)
@@ -129,6 +142,8 @@ def _include(parts: Parts, stem: ScalarNode, folder: Path, source: Form) -> None
 
 
 def _own(parts: Parts, node: MapNode, *, shared: bool) -> None:
+    for name, value, place in _named(node, "inputs"):
+        _add(parts.inputs, name, (_form_of(value), place), place)
     for name, value, place in _named(node, "params"):
         if not isinstance(value, ScalarNode) or not isinstance(value.value, str):
             raise value.place.error("a param is text; quote it if need be")
@@ -138,8 +153,8 @@ def _own(parts: Parts, node: MapNode, *, shared: bool) -> None:
     for value in _texts(node, "conceptmaps"):
         parts.conceptmaps.setdefault(str(value.value), value.place)
     parts.require += [_require(item) for item in _list(node, "require")]
-    for name in parts.params.keys() & parts.vars.keys():
-        raise parts.vars[name].place.error(f"%{name} is a param already")
+    for name in (parts.params.keys() | parts.inputs.keys()) & parts.vars.keys():
+        raise parts.vars[name].place.error(f"%{name} is {'a param' if name in parts.params else 'an input'} already")
 
 
 def _add(into: dict[str, Any], name: str, value: object, place: Place) -> None:
@@ -178,9 +193,16 @@ def _matching(node: MapNode, key: str, pattern: re.Pattern[str], described: str)
 
 
 def _form(node: MapNode, key: str) -> Form:
-    name = _text(node, key)
+    _text(node, key)
+    return _form_of(node.items[key])
+
+
+def _form_of(node: Node) -> Form:
+    name = node.value if isinstance(node, ScalarNode) else None
+    if not isinstance(name, str):
+        raise node.place.error("the name of a form is expected")
     if name not in forms():
-        raise node.items[key].place.error(f"there is no form '{name}'{suggestion(name, forms())}")
+        raise node.place.error(f"there is no form '{name}'{suggestion(name, forms())}")
     return forms()[name]
 
 

@@ -10,7 +10,8 @@ from collections.abc import Callable
 from functools import singledispatchmethod
 
 from gateway.mapping import runtime, terms
-from gateway.mapping.loops import ABSENT, RESOURCES, SOURCE, Loops, Stop, absent, missing, nothing, present
+from gateway.mapping.loops import ABSENT, Loops, Stop, absent, missing, nothing, present
+from gateway.mapping.references import References
 from gateway.mapping.terms import Term
 
 
@@ -134,9 +135,12 @@ class Generator(Loops):
 
     @_value.register
     def _(self, term: terms.Resolve) -> str:
-        with self.code.block(f"if {RESOURCES} is None:"):
-            self.code.line(f"{RESOURCES} = {self.code.refer(runtime.resources_by_url)}({SOURCE})")
-        return f"{self.code.refer(runtime.resolve)}({RESOURCES}, {self.value(term.base)}, {ABSENT})"
+        assert term.origin
+        root, index = self.roots[term.origin]
+        with self.code.block(f"if {index} is None:"):
+            self.code.line(f"{index} = {self.code.refer(References)}({root})")
+        find = "of" if term.base.kind == "object" else "at"
+        return f"{index}.{find}({self.value(term.base)}, {ABSENT})"
 
     @_value.register
     def _(self, term: terms.Connective) -> str:

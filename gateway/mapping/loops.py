@@ -15,7 +15,7 @@ from gateway.mapping.terms import Term
 
 MAX_LOOPS: Final = 4
 
-SOURCE, ABSENT, BUDGET, RESOURCES = "s", "e", "n", "x"
+SOURCE, ABSENT, BUDGET = "s", "e", "n"
 
 Body = Callable[[str], None]
 
@@ -33,11 +33,15 @@ class Stop:
 
 
 class Loops(ABC):
-    """Writes loops into `code`; `bound` has the name of each Local. How single values are written is left open."""
+    """Writes loops into `code`. How single values are written is left open.
+
+    `bound` has the name of each Local; `roots` the names of each source and of the index of what it refers to.
+    """
 
     def __init__(self, code: Code) -> None:
         self.code = code
         self.bound: dict[terms.Local, str] = {}
+        self.roots: dict[terms.Origin, tuple[str, str]] = {}
         self._loops = 0
 
     @abstractmethod

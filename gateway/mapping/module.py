@@ -15,12 +15,18 @@ from gateway.mapping.declaration import declaration
 
 NO_CONTEXT: Final = Context()
 
+Inputs = Mapping[str, Mapping[str, Any]]
+"""Further sources by the names that modules read them by; one that is absent is left out."""
+
+_NO_INPUTS: Final[Inputs] = {}
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Module:
     """One module; `events` is empty when it is for any event type.
 
-    `params` has the defaults of its params, and `code` is the Python that it was compiled to.
+    `inputs` has the forms of its further sources by name, `params` the defaults of its params, and `code` is the
+    Python that it was compiled to.
     """
 
     file: str
@@ -30,18 +36,23 @@ class Module:
     source: str
     target: str
     events: tuple[str, ...]
+    inputs: Mapping[str, str]
     params: Mapping[str, str]
     code: str = field(repr=False)
-    run: Callable[[Mapping[str, Any], Context], dict[str, Any]] = field(repr=False)
+    run: Callable[[Mapping[str, Any], Context, Inputs], dict[str, Any]] = field(repr=False)
 
-    def apply(self, source: Mapping[str, Any], context: Context = NO_CONTEXT) -> dict[str, Any]:
+    def apply(
+        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = _NO_INPUTS
+    ) -> dict[str, Any]:
         """The target form of `source`, both in FHIR JSON form; parts of the source may be shared, so change neither.
+
+        `inputs` may hold more than the module declares, or less.
 
         Raises:
             Refusal: the source cannot be mapped; whatever its shape, nothing else is raised.
         """
         try:
-            return self.run(source, context)
+            return self.run(source, context, inputs)
         except Refusal:
             raise
         except Exception:
@@ -65,6 +76,7 @@ def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str,
         source=declared.source.name,
         target=declared.target.name,
         events=declared.events,
+        inputs={name: form.name for name, (form, _) in declared.parts.inputs.items()},
         params={name: default for name, (default, _) in declared.parts.params.items()},
         code=compiled.source,
         run=compiled.run,

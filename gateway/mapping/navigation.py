@@ -32,7 +32,7 @@ def _type_name(node: Node) -> str:
 
 def _of_type(checker: Checker, base: Term, type_node: Node, at: int) -> Term:
     name = _type_name(type_node)
-    resources = checker.form.types.resources
+    resources = _resources(base)
     if isinstance(base, terms.Choice):
         if name not in base.members:
             raise ExpressionError(f"no {name} may stand here{suggestion(name, base.members)}", type_node.at)
@@ -92,11 +92,15 @@ def extension(checker: Checker, node: Call, base: Term, this: Term) -> Term:
 
 def resolve(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.resolve()`."""
-    if not checker.form.types.resources:
-        raise ExpressionError(f"{checker.form.name} holds no resources to refer to", node.at)
-    reference = checker.member(base, "reference", node.at) if base.type == "Reference" else base
-    expect.kind(reference, "string", "resolve()", node.at)
-    item = terms.item_of(reference)
+    if base.type != "Reference":
+        expect.kind(base, "string", "resolve()", node.at)
+    if not _resources(base):
+        raise ExpressionError("there are no resources here to refer to", node.at)
+    item = terms.item_of(base)
     path = f"{base.path}.resolve()"
     found = terms.Resolve(type="Resource", path=path, base=item)
-    return terms.Select(type="Resource", many=base.many, path=path, base=reference, item=item, body=found)
+    return terms.Select(type="Resource", many=base.many, path=path, base=base, item=item, body=found)
+
+
+def _resources(base: Term) -> frozenset[str]:
+    return base.origin.form.types.resources if base.origin else frozenset()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import uuid
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
 from operator import mul
@@ -23,8 +23,6 @@ _INSTANT: Final = re.compile(
     r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
     r"(?:Z|[+-](?:0[0-9]|1[0-3]):[0-5][0-9]|[+-]14:00)"
 )
-
-Resources = dict[str | None, Any]
 
 
 def too_much() -> NoReturn:
@@ -50,39 +48,6 @@ def failed(problems: tuple[Issue, ...], issue: Issue) -> tuple[Issue, ...]:
 def refuse(problems: tuple[Issue, ...]) -> NoReturn:
     """Requirements failed."""
     raise Refusal(problems)
-
-
-def resources_by_url(bundle: Mapping[str, Any]) -> Resources:
-    """The resources of a Bundle by fullUrl (FHIR, Bundle, "Resolving references in Bundles")."""
-    entries = bundle.get("entry", ())
-    found: Resources = {entry.get("fullUrl"): entry.get("resource") for entry in entries}
-    if len(found) != len(entries):
-        _refuse_shared_urls(entries, found)
-    found[None] = None
-    return found
-
-
-def _refuse_shared_urls(entries: Iterable[Mapping[str, Any]], found: Resources) -> None:
-    for entry in entries:
-        url = entry.get("fullUrl")
-        if url is not None and entry.get("resource") != found[url]:
-            several("Bundle.entry.fullUrl")
-
-
-def resolve(resources: Resources, reference: str, absent: Any) -> Any:
-    """The resource with that fullUrl, or else with that `Type/id`."""
-    found = resources.get(reference)
-    if found is None:
-        found = _by_type_and_id(resources).get(reference)
-    return absent if found is None else found
-
-
-def _by_type_and_id(resources: Resources) -> dict[str, Any]:
-    known: dict[str, Any] | None = resources[None]
-    if known is None:
-        there = [resource for resource in resources.values() if resource]
-        known = resources[None] = {f"{each.get('resourceType')}/{each.get('id')}": each for each in there}
-    return known
 
 
 def listed(value: Any) -> Sequence[Any]:

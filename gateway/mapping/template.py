@@ -177,7 +177,7 @@ class Template:
         if kind(field.type) != "object":
             raise node.place.error(f"'{field.name}' is a list of {field.type}")
         name, group = self._for(node.items["$for"])
-        item = terms.Local(type=group.type, optional=False, path=group.path)
+        item = terms.item_of(group)
 
         def build(code_name: str) -> None:
             self._generator.bound[item] = code_name

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from gateway.mapping.forms import Kind, kind
+from gateway.mapping.forms import Form, Kind, kind
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Origin:
+    """One of the sources of a module: the message, or a further input called `name`."""
+
+    form: Form
+    name: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -30,6 +38,11 @@ class Term:
     def kind(self) -> Kind:
         """What JSON writes for it."""
         return kind(self.type)
+
+    @property
+    def origin(self) -> Origin | None:
+        """The source that an object comes from; None where there is no object."""
+        return None
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -48,59 +61,73 @@ class Constants(Term):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Local(Term):
-    """A value that has a name when the code runs: the source, a var, what the caller gives, the item of a loop."""
+    """A value that has a name when the code runs: a source, a var, what the caller gives, the item of a loop."""
+
+    start: Origin | None = None
+
+    @property
+    def origin(self) -> Origin | None:
+        return self.start
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Field(Term):
-    """The element `key` of `base`; a list of them where `is_list`, and one value or a list where `is_open`."""
+class Derived(Term):
+    """What is found from `base` on, in the same source."""
 
     base: Term
+
+    @property
+    def origin(self) -> Origin | None:
+        return self.base.origin
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Field(Derived):
+    """The element `key` of `base`; a list of them where `is_list`, and one value or a list where `is_open`."""
+
     key: str
     is_list: bool
     is_open: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Choice(Term):
+class Choice(Derived):
     """The choice element `base.value[x]` before a type is chosen; `members` has the elements by FHIR type."""
 
-    base: Term
     members: dict[str, str]
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Pick(Term):
+class Pick(Derived):
     """The item of `base` at `index`, -1 for the last."""
 
-    base: Term
     index: int
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Single(Term):
+class Single(Derived):
     """The one value of `base`; several different ones are refused."""
-
-    base: Term
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Filter(Term):
+class Filter(Derived):
     """The items of `base` for which `test` is true, each in turn called `item`; `sure`: true only of what is there."""
 
-    base: Term
     item: Local
     test: Term
     sure: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Select(Term):
+class Select(Derived):
     """`body` for every item of `base`."""
 
-    base: Term
     item: Local
     body: Term
+
+    @property
+    def origin(self) -> Origin | None:
+        return self.body.origin
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -128,17 +155,13 @@ class Count(Term):
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Collected(Term):
+class Collected(Derived):
     """All items of `base` as one list, to hand to a helper."""
-
-    base: Term
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class Resolve(Term):
+class Resolve(Derived):
     """The resource of the Bundle that the text `base` refers to."""
-
-    base: Term
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -165,6 +188,10 @@ class Conditional(Term):
     then: Term
     otherwise: Term
 
+    @property
+    def origin(self) -> Origin | None:
+        return self.then.origin or self.otherwise.origin
+
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Apply(Term):
@@ -181,7 +208,7 @@ class Apply(Term):
 
 def item_of(base: Term) -> Local:
     """What an item of `base` is called inside a function on it."""
-    return Local(type=base.type, optional=False, path=base.path)
+    return Local(type=base.type, optional=False, path=base.path, start=base.origin)
 
 
 def collected(term: Term) -> Term:

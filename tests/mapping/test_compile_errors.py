@@ -190,7 +190,12 @@ MODULES = [
     (PLAIN + "ignore: [1]\n", 11, 10, "an item of 'ignore' is text"),
     (PLAIN + "vars: [a]\n", 11, 7, "'vars' is a mapping of names"),
     (PLAIN + "require: [a]\n", 11, 11, "a requirement has the keys"),
-    (PLAIN.replace("nems-message", "event") + "ignore: [Event.id.resolve()]\n", 11, 19, "event holds no resources"),
+    (
+        PLAIN.replace("nems-message", "event") + "ignore: [Event.id.resolve()]\n",
+        11,
+        19,
+        "there are no resources here to refer to",
+    ),
     (PLAIN + "  filtering: {$if: [a], b: c}\n", 11, 20, "$if is an expression"),
 ]
 
