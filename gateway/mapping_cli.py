@@ -14,7 +14,8 @@ from gateway.errors import ConfigurationError, Issue, ModuleError, Refusal
 from gateway.mapping.context import NAMES
 from gateway.mapping.forms import forms
 from gateway.mapping.module import Module
-from gateway.mapping.tools import cases, faults, messages, roundtrip
+from gateway.mapping.tools import cases, faults, messages, roundtrip, skeleton
+from gateway.mapping.tools import schema as schemas
 from gateway.mapping.tools.difference import text
 from gateway.mapping.tools.workspace import Workspace
 from gateway.resources import folder
@@ -140,6 +141,30 @@ def round_trip(
         for one in trip.differences:
             words = [text(value) for value in (one.before, one.after) if value is not None]
             _say(f"    {one.change:7}  {one.path}  {' → '.join(words)}")
+
+
+@app.command()
+@_refusals
+def new(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The new module's name.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="An example of what it will read, XML or JSON.")],
+    target: Annotated[str, typer.Option(metavar="FORM", help="The form that it will give.")] = "event",
+    source: Annotated[str, typer.Option(metavar="FORM", help="The form of the example; guessed by default.")] = "",
+    mappings: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Begin a module from an example message, with what the message says as comments to choose from."""
+    path = skeleton.create(mappings or folder("mappings"), name, file, target, source)
+    if as_json:
+        _print_json({"file": str(path)})
+    else:
+        _say(f"begun: {path}")
+
+
+@app.command()
+def schema(as_json: AsJson = False) -> None:
+    """Print a JSON Schema of module files, for editors; it is JSON with or without --json."""
+    typer.echo(msgspec.json.encode(schemas.schema()))
 
 
 # --- what the commands share

@@ -27,18 +27,39 @@ def read(path: Path, form: Form) -> Parsed:
         ConfigurationError: the file cannot be read.
         Refusal: it is not a valid message of the form.
     """
-    try:
-        body = path.read_bytes()
-    except OSError as error:
-        raise ConfigurationError(f"{path}: {error.strerror}") from None
+    body = contents(path)
     tables = tables_of(form)
     if tables is None:
-        return Parsed(_object(body))
+        return Parsed(read_object(body))
     parsed = (parse_xml if body.lstrip(b"\xef\xbb\xbf \t\r\n").startswith(b"<") else parse_json)(body, tables)
     issues = validate(parsed.resource, tables)
     if any(issue.severity == "error" for issue in issues):
         raise Refusal(issues)
     return Parsed(parsed.resource, (*parsed.warnings, *issues))
+
+
+def contents(path: Path) -> bytes:
+    """The bytes of a file.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise ConfigurationError(f"{path}: {error.strerror}") from None
+
+
+def read_object(body: bytes) -> dict[str, Any]:
+    """A JSON object, numbers with a fraction as Decimal.
+
+    Raises:
+        Refusal: it is none.
+    """
+    try:
+        return _DECODER.decode(body)
+    except (msgspec.DecodeError, ArithmeticError, ValueError, RecursionError):
+        raise Refusal.because("MESSAGE_NOT_WELL_FORMED", "this is not a JSON object") from None
 
 
 def errors(message: dict[str, Any], form: Form) -> list[Issue]:
@@ -67,10 +88,3 @@ def as_xml(message: dict[str, Any], form: Form) -> str:
 def tables_of(form: Form) -> Tables | None:
     """The type tables of a FHIR form, None for another."""
     return form.types if isinstance(form.types, Tables) else None
-
-
-def _object(body: bytes) -> dict[str, Any]:
-    try:
-        return _DECODER.decode(body)
-    except (msgspec.DecodeError, ArithmeticError, ValueError, RecursionError):
-        raise Refusal.because("MESSAGE_NOT_WELL_FORMED", "this is not a JSON object") from None
