@@ -20,11 +20,12 @@ def test_a_case_comes_out_as_written(modules: Modules, path: Path) -> None:
     case = json.loads(path.read_text(encoding="utf-8"))
     module = next(module for module in modules if module.name == path.name.partition(".")[0])
     context = Context(**{NAMES[name]: value for name, value in case["context"].items()})
+    inputs = case.get("inputs", {})
     if "refused" not in case:
-        assert module.apply(case["input"], context) == case["expected"]
+        assert module.apply(case["input"], context, inputs) == case["expected"]
         return
     with pytest.raises(Refusal) as caught:
-        module.apply(case["input"], context)
+        module.apply(case["input"], context, inputs)
     found = [{"reason": issue.reason, "location": issue.location} for issue in caught.value.issues]
     assert found == case["refused"]
 

@@ -1,8 +1,8 @@
 """Golden cases: what goes into a module, and what must come out or why it is refused.
 
 A case stands in `cases/` beside the module as `<module>.<case>.json`:
-`{"description", "context": {"claimCheck": ...}, "input": ..., "expected": ...}`, or instead of `expected`
-`"refused": [{"reason", "location"}]`.
+`{"description", "context": {"claimCheck": ...}, "input": ..., "inputs": {"retrieved": ...}, "expected": ...}`, where
+`inputs` are the further sources; or instead of `expected` `"refused": [{"reason", "location"}]`.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     input: dict[str, Any]
     description: str = ""
     context: dict[str, str] = {}
+    inputs: dict[str, dict[str, Any]] = {}
     expected: dict[str, Any] | None = None
     refused: list[Refused] | None = None
 
@@ -79,7 +80,7 @@ def run(module: Module, path: Path) -> Result:
     """
     case = read(path)
     try:
-        output = module.apply(case.input, context(case.context, str(path)))
+        output = module.apply(case.input, context(case.context, str(path)), case.inputs)
     except Refusal as refusal:
         return _compare(path, case, None, _reasons(refusal))
     result = _compare(path, case, output, None)
