@@ -12,9 +12,9 @@ import typer
 
 from gateway.errors import ConfigurationError, Issue, ModuleError, Refusal
 from gateway.mapping.context import NAMES
-from gateway.mapping.forms import forms
+from gateway.mapping.forms import forms, suggestion
 from gateway.mapping.module import Module
-from gateway.mapping.tools import cases, faults, messages, roundtrip, skeleton
+from gateway.mapping.tools import cases, faults, layout, messages, roundtrip, skeleton
 from gateway.mapping.tools import schema as schemas
 from gateway.mapping.tools.difference import text
 from gateway.mapping.tools.workspace import Workspace
@@ -32,6 +32,9 @@ Message = Annotated[Path, typer.Argument(metavar="FILE", help="A message, XML or
 Params = Annotated[
     list[str] | None,
     typer.Option("--param", metavar="NAME=VALUE", help="A param of the module, or a fact: claimCheck, …"),
+]
+Inputs = Annotated[
+    list[str] | None, typer.Option("--input", metavar="NAME=FILE", help="A further source of the module.")
 ]
 Given = Annotated[
     list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A fact that the gateway gives: claimCheck, …")
@@ -99,6 +102,7 @@ def run(  # noqa: PLR0913, PLR0917  # the options of a command
     file: Message,
     param: Params = None,
     as_xml: Annotated[bool, typer.Option("--xml", help="Print XML; for a FHIR form only.")] = False,
+    inputs: Inputs = None,
     case: Annotated[str, typer.Option(metavar="NAME", help="Keep what came out as a golden case of that name.")] = "",
     mappings: Folder = None,
     as_json: AsJson = False,
@@ -107,9 +111,10 @@ def run(  # noqa: PLR0913, PLR0917  # the options of a command
     chosen, context = _module(_workspace(mappings), module, param)
     parsed = messages.read(file, forms()[chosen.source])
     _warn(parsed.warnings)
+    further = _further(chosen, inputs)
     if case:
-        _keep(chosen, case, parsed.resource, context)
-    output = chosen.apply(parsed.resource, cases.context(context, ""))
+        _keep(chosen, case, cases.of(chosen, parsed.resource, context, further))
+    output = chosen.apply(parsed.resource, cases.context(context, ""), further)
     if wrong := messages.errors(output, forms()[chosen.target]):
         raise Refusal(wrong)
     typer.echo(messages.as_xml(output, forms()[chosen.target]) if as_xml else messages.as_json(output))
@@ -167,6 +172,27 @@ def schema(as_json: AsJson = False) -> None:
     typer.echo(msgspec.json.encode(schemas.schema()))
 
 
+@app.command()
+@_refusals
+def fmt(
+    modules: Names = None,
+    check: Annotated[bool, typer.Option("--check", help="Write nothing; exit status 1 if something would be.")] = False,
+    mappings: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Lay modules and fragments out in the one way: the order of keys, indentation, blank lines, quotes.
+
+    Comments stay, and how long values are broken over lines.
+    """
+    changed = layout.write(_workspace(mappings).texts(modules or ()), check=check)
+    if as_json:
+        _print_json({"changed": [str(path) for path in changed]})
+    else:
+        for path in changed:
+            _say(f"{'would change' if check else 'changed'}: {path}")
+    raise typer.Exit(1 if check and changed else 0)
+
+
 # --- what the commands share
 
 
@@ -193,11 +219,20 @@ def _pairs(given: Iterable[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _keep(module: Module, name: str, message: dict[str, Any], context: dict[str, str]) -> None:
+def _further(module: Module, given: Iterable[str] | None) -> dict[str, dict[str, Any]]:
+    """The further sources of a module, read from files."""
+    pairs = _pairs(given)
+    for name in pairs:
+        if name not in module.inputs:
+            raise ConfigurationError(f"{module.name} has no input '{name}'{suggestion(name, module.inputs)}")
+    return {name: messages.read(Path(file), forms()[module.inputs[name]]).resource for name, file in pairs.items()}
+
+
+def _keep(module: Module, name: str, case: cases.Case) -> None:
     path = cases.file(module, name)
     if path.exists():
         raise ConfigurationError(f"{path}: there is a case of that name already")
-    cases.write(path, cases.of(module, message, context))
+    cases.write(path, case)
     _aside(f"kept as {path}: read what it expects before you trust it")
 
 

@@ -104,12 +104,13 @@ def read(path: Path) -> Case:
     return case
 
 
-def of(module: Module, message: dict[str, Any], given: dict[str, str]) -> Case:
+def of(module: Module, message: dict[str, Any], given: dict[str, str], inputs: dict[str, dict[str, Any]]) -> Case:
     """The case that says of a message what the module makes of it now."""
     try:
-        return Case(message, context=given, expected=module.apply(message, context(given, "")))
+        expected = module.apply(message, context(given, ""), inputs)
     except Refusal as refusal:
-        return Case(message, context=given, refused=_reasons(refusal))
+        return Case(message, context=given, inputs=inputs, refused=_reasons(refusal))
+    return Case(message, context=given, inputs=inputs, expected=expected)
 
 
 def write(path: Path, case: Case) -> None:

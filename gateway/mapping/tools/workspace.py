@@ -49,6 +49,11 @@ class Workspace:
             raise ConfigurationError(f"{self.folder}: there is no mapping module here")
         return found
 
+    def texts(self, wanted: Iterable[str] = ()) -> list[Path]:
+        """The files of the modules wanted; the fragments too when none is named."""
+        names = list(wanted)
+        return self.files(names) if names else yaml_files(self.folder)
+
     def file(self, wanted: str) -> Path:
         """The file of one module, by its name or its path."""
         if Path(wanted).is_file():

@@ -21,7 +21,6 @@ version: 1.0.0
 summary: An event as a CloudEvent.
 source: event
 target: cloudevent
-
 params: {who: "urn:example:who"}
 
 output:

@@ -106,3 +106,19 @@ def test_a_refusal_is_kept_as_a_case(mapping: Command, tmp_path: Path, folder: P
     case = json.loads((folder / "cases" / "there.empty.json").read_text(encoding="utf-8"))
     assert case == {"input": {}, "refused": [{"reason": "INVALID_RESOURCE", "location": ""}]}
     assert mapping("test", "there").stdout == "2 cases, 0 failed\n"
+
+
+def test_further_sources_are_read_from_files(mapping: Command, event: str, tmp_path: Path, folder: Path) -> None:
+    text = (folder / "there.yaml").read_text(encoding="utf-8")
+    text = text.replace("mapping: there", "mapping: two").replace(
+        "target: cloudevent", "target: cloudevent\ninputs: {who: r4-patient}"
+    )
+    text = text.replace('params: {who: "urn:example:who"}\n', "").replace("{{ %who }}", "urn:{{ %who.id }}")
+    (folder / "two.yaml").write_text(text, encoding="utf-8")
+    (tmp_path / "who.json").write_text('{"resourceType": "Patient", "id": "me"}', encoding="utf-8")
+    done = mapping("run", "two", event, "--input", f"who={tmp_path / 'who.json'}", "--case", "me")
+    assert json.loads(done.stdout)["source"] == "urn:me"
+    assert mapping("test", "two").stdout == "1 case, 0 failed\n"
+    done = mapping("run", "two", event, "--input", "whoo=x")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "two has no input 'whoo'; did you mean 'who'?" in done.stderr
