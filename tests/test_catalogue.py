@@ -35,7 +35,9 @@ def test_names_are_resolved_and_a_star_is_all() -> None:
     found = catalogue.load(SHIPPED)
     assert found.resolve(["pds-change-of-gp-2"]) == {"pds-change-of-gp-1"}
     assert found.resolve(["*"]) == {event_type.id for event_type in found}
-    with pytest.raises(ConfigurationError, match="no event type 'pds-chance-1'; there are: blood-spot-test-outcome-1, "):
+    with pytest.raises(
+        ConfigurationError, match="no event type 'pds-chance-1'; there are: blood-spot-test-outcome-1, "
+    ):
         found.resolve(["pds-chance-1"])
 
 

@@ -119,6 +119,29 @@ _V1_EVENT: Final = {
     },
 }
 
+# MNS OpenAPI description, POST /events as application/json: the body before CloudEvents, deprecated.
+_MNS_V1: Final = {
+    "Event": {
+        "id": "string 1..1",
+        "type": "string 1..1",
+        "time": "instant 1..1",
+        "subject": "Subject 1..1",
+        "source": "Source 1..1",
+        "data": "Data 0..1",
+    },
+    "Subject": {"nhsNumber": "string 1..1", "familyName": "string 1..1", "dob": "string 1..1"},
+    "Source": {"name": "string 1..1", "identifier": "Identifier 1..1"},
+    "Identifier": {"system": "uri 1..1", "value": "string 1..1"},
+    "Data": {
+        "versionId": "string 1..1",
+        "fullUrl": "uri 1..1",
+        "provenance": "Source 1..1",
+        "registrationEncounterCode": "string 0..1",
+        "deathNotificationStatus": "string 0..1",
+        "nhsNumberStatus": "string 0..1",
+    },
+}
+
 
 @cache
 def forms() -> Mapping[str, Form]:
@@ -131,6 +154,7 @@ def forms() -> Mapping[str, Form]:
         Form("r4-patient", "Patient", tables.load("R4")),
         Form("event", "Event", OwnTypes({"Event": _EVENT})),
         Form("mns-v1-event", "V1Event", OwnTypes(_V1_EVENT)),
+        Form("mns-v1", "Event", OwnTypes(_MNS_V1)),
         # CloudEvents 1.0.2, and the attributes that the MNS OpenAPI description adds.
         Form("cloudevent", "CloudEvent", OwnTypes({"CloudEvent": {"specversion": "string 1..1"} | _EVENT})),
     )
