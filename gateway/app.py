@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
 from gateway.applications import Applications
+from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.mesh import Mesh
 from gateway.delivery.channels.webhook import Webhook
@@ -27,7 +28,7 @@ from gateway.faces.authenticate import Authenticator
 from gateway.faces.mesh_inbox import MeshInbox
 from gateway.faces.routes import Faces, Parts
 from gateway.intake import Intake
-from gateway.mapping.modules import Modules
+from gateway.mapping.tools.reload import Reloader
 from gateway.resources import folder
 from gateway.schedule import Schedule
 from gateway.settings import Settings
@@ -49,8 +50,10 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalogue = event_catalogue.load(folder("config") / "event-types")
-        self.modules = Modules.load(folder("mappings"))
+        self.catalogue = _catalogue(settings.event_types)
+        own = settings.mapping.folder
+        self.reloader = Reloader(folder("mappings"), Path(own) if own else None)
+        self.modules = self.reloader.modules
         self.applications = (
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
@@ -79,6 +82,8 @@ class Gateway:
             base_url=settings.http.base_url,
         )
         self.schedule = self._schedule()
+        seconds = settings.mapping.reload_seconds
+        self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
         self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
@@ -87,6 +92,8 @@ class Gateway:
 
     async def stop(self) -> None:
         """Finish what is under way, within the set time, and give the rest back to the store."""
+        if self._reloading:
+            self._reloading.cancel()
         if self.schedule:
             await self.schedule.stop()
         await self.dispatcher.stop()
@@ -168,6 +175,14 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
     async def metrics() -> Response:
         """The metrics, in the text format of Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
+
+
+def _catalogue(own: str) -> Catalogue:
+    """The event types that come with the gateway, and over them those of the operator's own folder."""
+    if own and not Path(own).is_dir():
+        raise ConfigurationError(f"event_types (GATEWAY_EVENT_TYPES): {own}: there is no such folder")
+    folders = [folder("config") / "event-types", *([Path(own)] if own else [])]
+    return Catalogue({one.id: one for path in folders for one in event_catalogue.load(path)}.values())
 
 
 def _mailbox_settings(settings: Settings) -> MailboxSettings:

@@ -119,6 +119,13 @@ class Mesh(_Section):
         return self
 
 
+class MappingSettings(_Section):
+    """Where mapping modules are, and whether changes to them are noticed."""
+
+    folder: str
+    reload_seconds: Annotated[float, Field(ge=0)]
+
+
 class DeliverySettings(_Section):
     """How deliveries are attempted."""
 
@@ -151,9 +158,11 @@ class Settings(BaseSettings):
     )
 
     applications: str
+    event_types: str
     http: Http
     store: StoreSettings
     mesh: Mesh
+    mapping: MappingSettings
     delivery: DeliverySettings
     security: Security
     log: Log

@@ -1,0 +1,175 @@
+"""The modules of a running gateway: read again when their files change, and exchanged when they are right."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from gateway.errors import ConfigurationError, ModuleError
+from gateway.mapping import conceptmap
+from gateway.mapping.conceptmap import ConceptMap
+from gateway.mapping.module import Module, load_module
+from gateway.mapping.modules import CASES, CONCEPTMAPS, Modules
+from gateway.mapping.tools import cases
+from gateway.mapping.tools.workspace import is_fragment, layered, module_files, name_of
+
+log = structlog.get_logger()
+
+_SUFFIXES: Final = (".yaml", ".json")
+
+Stamps = dict[Path, tuple[int, int]]
+"""When each file was last changed, and its size."""
+
+
+class LiveModules(Modules):
+    """Modules that are exchanged while they are in use; each look-up sees all of the old or all of the new."""
+
+    def become(self, other: Modules) -> None:
+        """Be as `other` from now on."""
+        self._by_use = other._by_use
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    module: Module
+    stamps: Stamps
+
+
+class Reloader:
+    """The modules of the shipped folder and of an operator's own, which adds to it and takes over what it shares.
+
+    `modules` is always whole: a module that is wrong, or fails a case of its own, stays as it was.
+    """
+
+    def __init__(self, shipped: Path, own: Path | None = None) -> None:
+        """Load all modules; their cases are not run.
+
+        Raises:
+            ConfigurationError: there is no such folder.
+            ModuleError: a module is wrong, or two of one folder are for the same.
+        """
+        if own and not own.is_dir():
+            raise ConfigurationError(f"mapping.folder (GATEWAY_MAPPING__FOLDER): {own}: there is no such folder")
+        self._folders = [shipped, *([own] if own else [])]
+        self._seen = self._settled = self._stamps()
+        maps = self._maps()
+        self._loaded = {
+            path: _Loaded(load_module(path, maps), self._needs(path, self._seen)) for path in self._module_files()
+        }
+        self.modules = LiveModules(self._layered(self._loaded))
+
+    async def run(self, seconds: float) -> None:
+        """Look for changes every so many seconds, until cancelled."""
+        while True:
+            await asyncio.sleep(seconds)
+            try:
+                await asyncio.to_thread(self.look)
+            except Exception as error:
+                log.exception("reload", outcome="failed", error=type(error).__name__)
+
+    def look(self) -> None:
+        """Read again what has changed, once it changes no more: a file may be half written at the first look."""
+        stamps = self._stamps()
+        if stamps == self._settled:
+            return
+        if stamps != self._seen:
+            self._seen = stamps
+            return
+        self._settled = stamps
+        try:
+            self._reload(stamps)
+        except ModuleError as error:
+            _kept(error)
+
+    def _reload(self, stamps: Stamps) -> None:
+        maps = self._maps()
+        loaded: dict[Path, _Loaded] = {}
+        for path in self._module_files():
+            needs = self._needs(path, stamps)
+            before = self._loaded.get(path)
+            module = before.module if before and before.stamps == needs else self._checked(path, maps)
+            module = module or (before.module if before else None)
+            if module:
+                loaded[path] = _Loaded(module, needs)
+        self.modules.become(Modules(self._layered(loaded)))
+        for path in {**self._loaded, **loaded}:
+            _tell(self._loaded.get(path), loaded.get(path))
+        self._loaded = loaded
+
+    def _checked(self, path: Path, maps: Mapping[str, ConceptMap]) -> Module | None:
+        """The module if it is right and passes its cases."""
+        try:
+            module = load_module(path, maps)
+            for case in cases.files(module):
+                result = cases.run(module, case)
+                if not result.passed:
+                    where = result.differences[0].path if result.differences else "refusal"
+                    raise ModuleError(f"this case of '{module.name}' fails, at {where}", file=str(case))
+        except ModuleError as error:
+            _kept(error)
+            return None
+        return module
+
+    def _layered(self, loaded: Mapping[Path, _Loaded]) -> list[Module]:
+        shipped, *own = self._folders
+        by_folder = [
+            [one.module for path, one in loaded.items() if path.is_relative_to(folder)] for folder in (shipped, *own)
+        ]
+        # Each folder by itself must be sound, whatever the other takes over from it.
+        for modules in by_folder:
+            Modules(modules)
+        return layered(by_folder[0], by_folder[1]) if own else by_folder[0]
+
+    def _maps(self) -> dict[str, ConceptMap]:
+        return {
+            name: found for folder in self._folders for name, found in conceptmap.load_all(folder / CONCEPTMAPS).items()
+        }
+
+    def _module_files(self) -> list[Path]:
+        return list(dict.fromkeys(path for folder in self._folders for path in module_files(folder)))
+
+    def _stamps(self) -> Stamps:
+        return {path: stamp for folder in self._folders for path, stamp in _stamps(folder)}
+
+    def _needs(self, path: Path, stamps: Stamps) -> Stamps:
+        """The stamps of what a module is made of: its file, fragments beside it, ConceptMaps, its cases."""
+        folder, prefix = path.parent, f"{name_of(path)}."
+        return {
+            file: stamp
+            for file, stamp in stamps.items()
+            if file == path
+            or file.parent.name == CONCEPTMAPS
+            or (file.parent == folder / CASES and file.name.startswith(prefix))
+            or (file.parent == folder and is_fragment(file))
+        }
+
+
+def _stamps(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
+    for parent, _, names in os.walk(folder):
+        for name in names:
+            if name.endswith(_SUFFIXES):
+                path = Path(parent, name)
+                try:
+                    status = path.stat()
+                except OSError:
+                    continue  # gone since the folder was read
+                yield path, (status.st_mtime_ns, status.st_size)
+
+
+def _tell(before: _Loaded | None, after: _Loaded | None) -> None:
+    if before and after and before.module is after.module:
+        return
+    outcome = "swapped" if before and after else "added" if after else "removed"
+    told = after or before
+    assert told
+    log.info("reload", outcome=outcome, module=told.module.name, version=told.module.version, file=told.module.file)
+
+
+def _kept(error: ModuleError) -> None:
+    log.error("reload", outcome="kept old", file=error.file, line=error.line, column=error.column, reason=error.message)
