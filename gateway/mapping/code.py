@@ -7,9 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any, Final
 
+from gateway.mapping.document import Place
 from gateway.mapping.syntax import ExpressionError
 
 # Python itself allows 100 levels of indentation.
@@ -17,6 +19,19 @@ MAX_INDENT: Final = 90
 MAX_LINES: Final = 20_000
 
 Lines = list[tuple[int, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Leaf:
+    """What stands in a module for a value of the output: a literal, or text with expressions in it.
+
+    `paths` has where the values of the expressions come from, in FHIRPath without indexes.
+    """
+
+    place: Place
+    text: str
+    literal: bool
+    paths: tuple[str, ...] = ()
 
 
 class Code:
@@ -62,8 +77,22 @@ class Code:
             raise ExpressionError("nested too deep to compile", 0)
         self.line(head)
         self._indent += 1
-        yield
-        self._indent -= 1
+        try:
+            yield
+        finally:
+            self._indent -= 1
+
+    @contextmanager
+    def forked(self, kind: str, place: Place | None) -> Iterator[Callable[[], None]]:
+        """Round what takes one of two ways; the way that `kind` speaks of calls what this gives.
+
+        Nothing is written here: whoever wants to know which way was taken compiles a module with WatchedCode.
+        """
+        yield lambda: None
+
+    def made(self, expression: str, leaf: Leaf) -> str:
+        """The expression of a value of the output, `leaf` saying what the module has for it; the same as it was."""
+        return expression
 
     def captured(self, write: Callable[[], str]) -> tuple[str, Lines]:
         """What `write` gives, and the lines it adds, which are left out for the caller to `add`."""

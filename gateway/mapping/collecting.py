@@ -84,16 +84,6 @@ def single(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     return terms.Single(type=base.type, path=base.path, base=base) if base.many else base
 
 
-def distinct(checker: Checker, node: Call, base: Term, this: Term) -> Term:
-    """`base.distinct()`."""
-    if base.kind in ("object", "any"):
-        raise ExpressionError(f"distinct() takes primitive values, not {base.type}", node.at)
-    arguments = (terms.collected(base),)
-    return Apply(
-        type=base.type, many=True, path=base.path, code="{h}({0})", arguments=arguments, helper=runtime.distinct
-    )
-
-
 def join(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.join(separator)`."""
     separator: Term = Constant(type="string", optional=False, value="")
@@ -111,20 +101,15 @@ def iif(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     expect.boolean(test, node.arguments[0].at)
     otherwise = rest[0] if rest else Constant(type="empty", value=None)
     kinds = {then.kind, otherwise.kind} - {"empty"}
-    if len(kinds) > 1 or (kinds == {"object"} and not _same_objects(then, otherwise)):
+    if len(kinds) > 1 or (kinds == {"object"} and not expect.same_objects(then, otherwise)):
         raise ExpressionError(f"iif() gives {then.type} or {otherwise.type}: they must be alike", node.at)
     return terms.Conditional(
         type=then.type if then.kind != "empty" else otherwise.type,
         many=then.many or otherwise.many,
         optional=then.optional or otherwise.optional,
         path=then.path or otherwise.path,
+        place=checker.place(node.at),
         test=test,
         then=then,
         otherwise=otherwise,
     )
-
-
-def _same_objects(one: Term, other: Term) -> bool:
-    if "empty" in (one.kind, other.kind):
-        return True
-    return one.type == other.type and one.origin is other.origin

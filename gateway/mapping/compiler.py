@@ -8,15 +8,14 @@ from typing import Any
 
 from gateway.errors import Issue
 from gateway.mapping import context, expect, runtime, terms
-from gateway.mapping.checker import Checker
+from gateway.mapping.checker import Checker, placed
 from gateway.mapping.code import Code, Lines
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.declaration import Declaration, Require, Var
+from gateway.mapping.document import ScalarNode
 from gateway.mapping.forms import suggestion
 from gateway.mapping.generator import Generator
-from gateway.mapping.holes import placed
 from gateway.mapping.loops import ABSENT, BUDGET, SOURCE
-from gateway.mapping.parser import parse
 from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.template import Template
 from gateway.mapping.terms import Term
@@ -170,12 +169,12 @@ class _Compiler:
         with placed(require.that):
             expect.boolean(term, 0)
             test = self._generator.test(term)
-        with self._code.block(f"if not {test}:"):
+        with self._code.forked("require", require.that.place) as taken, self._code.block(f"if not {test}:"):
+            taken()
             self._code.line(f"{_PROBLEMS} = {self._code.refer(runtime.failed)}({_PROBLEMS}, {issue})")
 
-    def _term(self, node: Any) -> Term:
-        with placed(node):
-            return self._checker.check(parse(node.value))
+    def _term(self, node: ScalarNode) -> Term:
+        return self._checker.expression(node)
 
 
 def _chosen_maps(declared: Declaration, maps: Mapping[str, ConceptMap]) -> dict[str, ConceptMap]:

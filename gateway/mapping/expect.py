@@ -39,3 +39,10 @@ def written_text(term: Term, what: str, at: int) -> str:
     if not isinstance(term, terms.Constant) or not isinstance(term.value, str):
         raise ExpressionError(f"{what} takes text written out, or a param", at)
     return term.value
+
+
+def same_objects(one: Term, other: Term) -> bool:
+    """Whether two terms, of which neither is a primitive, are objects of one type in one source, or nothing."""
+    if "empty" in (one.kind, other.kind):
+        return True
+    return one.type == other.type and one.origin is other.origin

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from pydantic_core import SchemaError, SchemaValidator, core_schema
 
-from gateway.mapping import collecting, expect, navigation, runtime
+from gateway.mapping import collecting, expect, moments, navigation, runtime, sublists
 from gateway.mapping.collecting import Build
 from gateway.mapping.forms import suggestion
 from gateway.mapping.syntax import Call, ExpressionError
@@ -57,6 +57,10 @@ _SIMPLE: Final[dict[str, Simple]] = {
     "split": _helper(runtime.split, "string", "string", gives="string", many=True),
     "toString": _helper(runtime.text, "primitive", gives="string"),
     "toInteger": _helper(runtime.integer, "primitive", gives="integer", may_be_absent=True),
+    "toDecimal": _helper(runtime.decimal, "primitive", gives="decimal", may_be_absent=True),
+    "toBoolean": _helper(runtime.boolean, "primitive", gives="boolean", may_be_absent=True),
+    "toDate": _helper(moments.to_date, "string", gives="date", may_be_absent=True),
+    "toDateTime": _helper(moments.to_date_time, "string", gives="dateTime", may_be_absent=True),
     "isUuid": _helper(runtime.is_uuid, "string", gives="boolean"),
     "isNhsNumber": _helper(runtime.is_nhs_number, "string", gives="boolean"),
     "isInstant": _helper(runtime.is_instant, "string", gives="boolean"),
@@ -154,7 +158,19 @@ _SPECIAL: Final[dict[str, tuple[int, int, Build]]] = {
     "first": (0, 0, collecting.pick(0)),
     "last": (0, 0, collecting.pick(-1)),
     "single": (0, 0, collecting.single),
-    "distinct": (0, 0, collecting.distinct),
+    "distinct": (0, 0, sublists.distinct),
+    "isDistinct": (0, 0, sublists.is_distinct),
+    "skip": (1, 1, sublists.skip),
+    "take": (1, 1, sublists.take),
+    "tail": (0, 0, sublists.tail),
+    "combine": (1, 1, sublists.combine),
+    "union": (1, 1, sublists.union),
+    "intersect": (1, 1, sublists.intersect),
+    "exclude": (1, 1, sublists.exclude),
+    "allTrue": (0, 0, sublists.truths(all)),
+    "anyTrue": (0, 0, sublists.truths(any)),
+    "allFalse": (0, 0, sublists.truths(runtime.all_false)),
+    "anyFalse": (0, 0, sublists.truths(runtime.any_false)),
     "join": (0, 1, collecting.join),
     "iif": (2, 3, collecting.iif),
     "ofType": (1, 1, navigation.of_type),

@@ -93,6 +93,10 @@ class Generator(Loops):
         if term.index == 0 and not self._is_list(term.base):
             return self._first(term.base)
         items = self.code.atom(self.listing(term.base))
+        if isinstance(term.index, Term):
+            index = self.atom(term.index)
+            there = f"{index} in {self.code.refer(range)}({self.code.refer(len)}({items}))"
+            return f"({items}[{index}] if {there} else {absent(term)})"
         enough = items if term.index <= 0 else f"{self.code.refer(len)}({items}) > {term.index}"
         return f"({items}[{term.index}] if {enough} else {absent(term)})"
 
@@ -134,6 +138,11 @@ class Generator(Loops):
         return self.listing(term.base)
 
     @_value.register
+    def _(self, term: terms.Worked) -> str:
+        arguments = [self.listing(term.base), *map(self.value, term.arguments)]
+        return f"{self.code.refer(term.helper)}({', '.join(arguments)})"
+
+    @_value.register
     def _(self, term: terms.Resolve) -> str:
         assert term.origin
         root, index = self.roots[term.origin]
@@ -167,10 +176,13 @@ class Generator(Loops):
     def branches(self, term: terms.Conditional, write: Callable[[Term], str]) -> str:
         """A name for what `write` gives of the branch that is taken."""
         found = self.code.fresh()
-        for head, branch in ((f"if {self.test(term.test)}:", term.then), ("else:", term.otherwise)):
-            with self.code.block(head):
-                nothing = branch.kind == "empty"
-                self.code.line(f"{found} = {absent(term) if nothing else write(branch)}")
+        with self.code.forked("iif", term.place) as taken:
+            for head, branch in ((f"if {self.test(term.test)}:", term.then), ("else:", term.otherwise)):
+                with self.code.block(head):
+                    if branch is term.then:
+                        taken()
+                    nothing = branch.kind == "empty"
+                    self.code.line(f"{found} = {absent(term) if nothing else write(branch)}")
         return found
 
     @_value.register

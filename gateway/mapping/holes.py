@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
 from gateway.fhir.tables import Field
 from gateway.mapping import expect, runtime
-from gateway.mapping.checker import Checker
+from gateway.mapping.checker import Checker, placed
+from gateway.mapping.code import Leaf
 from gateway.mapping.document import Node, ScalarNode
 from gateway.mapping.forms import kind
 from gateway.mapping.generator import Generator
 from gateway.mapping.loops import present
-from gateway.mapping.parser import parse
-from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.terms import Term
 
 _HOLE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -41,15 +38,6 @@ class Built:
     present: str = ""
 
 
-@contextmanager
-def placed(node: ScalarNode, shift: int = 0) -> Iterator[None]:
-    """Turn the error of an expression inside `node`, `shift` characters in, into one with a place in the file."""
-    try:
-        yield
-    except ExpressionError as error:
-        raise node.place_of(shift + error.at).error(error.message) from None
-
-
 class Holes:
     """Writes the Python of scalars."""
 
@@ -61,15 +49,10 @@ class Holes:
         """A condition for what an `$if` says."""
         if not isinstance(node, ScalarNode) or not isinstance(node.value, str):
             raise node.place.error("$if is an expression")
-        term = self.term(node, node.value, 0)
+        term = self._checker.expression(node)
         with placed(node):
             expect.boolean(term, 0)
             return self._generator.test(term)
-
-    def term(self, node: ScalarNode, text: str, shift: int) -> Term:
-        """The term of an expression that stands `shift` characters into a scalar."""
-        with placed(node, shift):
-            return self._checker.check(parse(text))
 
     def whole(self, node: Node, type_name: str) -> Built:
         """One value of a type: a literal, a hole, or text with holes."""
@@ -84,16 +67,16 @@ class Holes:
             return self._text(node, node.value)
         if node.value == "":
             raise node.place.error("an element cannot be empty text: leave it out")
-        return Built(self._code.literal(node.value))
+        return Built(self._code.made(self._code.literal(node.value), Leaf(node.place, node.source, literal=True)))
 
     def _hole(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Built:
         term = self._fitting(node, type_name, hole)
         with placed(node, hole.start(1)):
             code = self._generator.value(term)
             if not term.optional and not term.many:
-                return Built(code)
+                return Built(self._made(code, node, term))
             name = self._code.atom(code)
-            return Built(name, certain=False, present=present(term, name))
+            return Built(self._made(name, node, term), certain=False, present=present(term, name))
 
     def list_hole(self, node: ScalarNode, field: Field, hole: re.Match[str]) -> Built:
         """All values of a hole, as a list."""
@@ -102,10 +85,14 @@ class Holes:
             raise node.place.error(f"'{field.name}' is a list and the expression gives one value: write it as '- '")
         with placed(node, hole.start(1)):
             name = self._code.assign(f"[*{self._generator.listing(term)}]")
-            return Built(name, certain=False, present=name)
+            return Built(self._made(name, node, term), certain=False, present=name)
+
+    def _made(self, code: str, node: ScalarNode, *terms: Term) -> str:
+        paths = tuple(term.path for term in terms if term.path)
+        return self._code.made(code, Leaf(node.place, node.source, literal=False, paths=paths))
 
     def _fitting(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Term:
-        term = self.term(node, hole[1], hole.start(1))
+        term = self._checker.expression(node, hole[1], hole.start(1))
         wanted = kind(type_name)
         same = term.type == type_name if wanted == "object" else term.kind in _FITTING.get(wanted, (wanted,))
         if not same:
@@ -115,10 +102,12 @@ class Holes:
     def _text(self, node: ScalarNode, text: str) -> Built:
         parts = []
         guards = []
+        terms = []
         end = 0
         for hole in _HOLE.finditer(text):
             parts += [repr(text[end : hole.start()])] if hole.start() > end else []
-            code, guard = self._text_hole(node, hole)
+            term, code, guard = self._text_hole(node, hole)
+            terms.append(term)
             parts.append(code)
             guards += [guard] if guard else []
             end = hole.end()
@@ -126,19 +115,17 @@ class Holes:
         if "{{" in rest:
             raise node.place_of(end + rest.index("{{")).error("this hole has no closing }}")
         joined = " + ".join([*parts, *([repr(rest)] if rest else [])])
-        if not guards:
-            return Built(f"({joined})")
-        test = " and ".join(guards)
-        return Built(f"({joined})", certain=False, present=test)
+        made = self._made(f"({joined})", node, *terms)
+        return Built(made, certain=False, present=" and ".join(guards)) if guards else Built(made)
 
-    def _text_hole(self, node: ScalarNode, hole: re.Match[str]) -> tuple[str, str]:
-        term = self.term(node, hole[1], hole.start(1))
+    def _text_hole(self, node: ScalarNode, hole: re.Match[str]) -> tuple[Term, str, str]:
+        term = self._checker.expression(node, hole[1], hole.start(1))
         if term.kind in ("object", "empty"):
             raise node.place_of(hole.start(1)).error(f"a single value is expected here, not {term.type}")
         with placed(node, hole.start(1)):
             name = self._generator.atom(term)
         code = name if term.kind == "string" else f"{self._code.refer(runtime.text)}({name})"
-        return code, f"{name} is not None" if term.optional or term.many else ""
+        return term, code, f"{name} is not None" if term.optional or term.many else ""
 
 
 def only_hole(node: Node) -> re.Match[str] | None:

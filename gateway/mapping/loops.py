@@ -17,6 +17,8 @@ MAX_LOOPS: Final = 4
 
 SOURCE, ABSENT, BUDGET = "s", "e", "n"
 
+_LISTS: Final = terms.Local | terms.Apply | terms.Conditional | terms.Constants | terms.Worked
+
 Body = Callable[[str], None]
 
 
@@ -76,8 +78,9 @@ class Loops(ABC):
     def _is_list(term: Term) -> bool:
         if isinstance(term, terms.Field):
             # A list of primitive values may hold nulls (FHIR, "JSON Representation of FHIR Resources"), to be left out.
-            return term.is_list and not term.base.many and (term.kind == "object" or term.is_open)
-        return term.many and isinstance(term, terms.Local | terms.Apply | terms.Conditional | terms.Constants)
+            full = not term.sparse and (term.kind == "object" or term.is_open)
+            return term.is_list and not term.base.many and full
+        return term.many and isinstance(term, _LISTS)
 
     def _list(self, term: Term) -> str:
         if isinstance(term, terms.Field):
@@ -120,7 +123,9 @@ class Loops(ABC):
 
         def step(base: str) -> None:
             if term.is_list:
-                self._loop(self._list_of(base, term), body if term.kind == "object" else keep, inner)
+                self._loop(
+                    self._list_of(base, term), body if term.kind == "object" and not term.sparse else keep, inner
+                )
             else:
                 default = f", {ABSENT}" if term.kind == "object" else ""
                 keep(self.code.assign(f"{base}.get({term.key!r}{default})"))
@@ -155,9 +160,11 @@ class Loops(ABC):
         with self.code.block(f"if {BUDGET} < 0:"):
             self.code.line(f"{self.code.refer(runtime.too_much)}()")
         item = self.code.fresh()
-        with self.code.block(f"for {item} in {items}:"):
-            body(item)
-        self._loops -= 1
+        try:
+            with self.code.block(f"for {item} in {items}:"):
+                body(item)
+        finally:
+            self._loops -= 1
         if stop.nested and stop.test:
             with self.code.block(f"if {stop.test}:"):
                 self.code.line("break")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from gateway.mapping import expect, terms
@@ -78,7 +79,7 @@ def is_type(checker: Checker, node: Call, base: Term, this: Term) -> Term:
 def extension(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.extension('url')`."""
     if base.kind != "object":
-        raise ExpressionError("extensions of a primitive value cannot be read", node.at)
+        base = _element(base, node.at)
     written = checker.check(node.arguments[0], this)
     text = expect.written_text(written, "extension()", node.arguments[0].at)
     url = Constant(type="uri", optional=False, value=text)
@@ -88,6 +89,13 @@ def extension(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     test = Apply(type="boolean", code="{0} == {1}", arguments=(own_url, url))
     path = f"{base.path}.extension('{url.value}')"
     return Filter(type="Extension", many=True, path=path, base=extensions, item=item, test=test, sure=True)
+
+
+def _element(base: Term, at: int) -> Term:
+    """The element that holds the id and extensions of a primitive value (FHIR, "JSON Representation of Primitives")."""
+    if not isinstance(base, terms.Field) or not base.origin or not base.origin.form.types.resources:
+        raise ExpressionError("extensions of a primitive value are read where it stands: element.extension('url')", at)
+    return dataclasses.replace(base, type="Element", key=f"_{base.key}", sparse=base.is_list)
 
 
 def resolve(checker: Checker, node: Call, base: Term, this: Term) -> Term:

@@ -8,7 +8,19 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Final
 
-from gateway.mapping.syntax import Call, ExpressionError, Index, Literal, Member, Node, Operation, This, Variable
+from gateway.mapping import moments
+from gateway.mapping.syntax import (
+    Call,
+    ExpressionError,
+    Index,
+    Literal,
+    Member,
+    Moment,
+    Node,
+    Operation,
+    This,
+    Variable,
+)
 
 MAX_DEPTH: Final = 40
 MAX_NODES: Final = 500
@@ -16,13 +28,14 @@ MAX_NODES: Final = 500
 _TOKEN: Final = re.compile(
     r"""
       (?P<space>\s+)
+    | (?P<moment>@T?[0-9][0-9T:Z+-]*(?:\.[0-9]+[0-9:Z+-]*)?)
     | (?P<number>[0-9]{1,18}(?:\.[0-9]{1,18})?)
     | (?P<text>'(?:[^'\\]|\\.)*')
     | (?P<quoted>`[^`\\]*`)
     | (?P<variable>%[A-Za-z_][A-Za-z0-9_]*)
     | (?P<this>\$this)
     | (?P<name>[A-Za-z_][A-Za-z0-9_]*)
-    | (?P<sign><=|>=|!=|[-+*&|=<>.,()\[\]{}])
+    | (?P<sign><=|>=|!=|!~|[-+*/&|=~<>.,()\[\]{}])
     """,
     re.VERBOSE | re.DOTALL,
 )
@@ -35,14 +48,15 @@ _PRECEDENCE: Final = {
     **dict.fromkeys(("or", "xor"), 2),
     **dict.fromkeys(("and",), 3),
     **dict.fromkeys(("in", "contains"), 4),
-    **dict.fromkeys(("=", "!="), 5),
+    **dict.fromkeys(("=", "!=", "~", "!~"), 5),
     **dict.fromkeys(("<", "<=", ">", ">="), 6),
     **dict.fromkeys(("|",), 7),
     **dict.fromkeys(("is", "as"), 8),
     **dict.fromkeys(("+", "-", "&"), 9),
-    **dict.fromkeys(("*",), 10),
+    **dict.fromkeys(("*", "/", "div", "mod"), 10),
 }
-_NOT_OFFERED: Final = ("div", "mod")
+OPERATORS: Final = frozenset(_PRECEDENCE)
+"""Every operator between two operands."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +138,7 @@ class _Parser:
         self._depth += 1
         if self._depth > MAX_DEPTH:
             raise ExpressionError(f"nested more than {MAX_DEPTH} deep", self._next.at)
-        left = self._path()
+        left = self._operand()
         while (strength := self._operator()) > above:
             token = self._take()
             left = Operation(token.at, token.text, left, self._operation(strength))
@@ -133,9 +147,19 @@ class _Parser:
 
     def _operator(self) -> int:
         token = self._next
-        if token.kind == "name" and token.text in _NOT_OFFERED:
-            raise ExpressionError(f"the operator '{token.text}' is not part of this language", token.at)
         return _PRECEDENCE.get(token.text, 0) if token.kind in ("sign", "name") else 0
+
+    def _operand(self) -> Node:
+        token = self._next
+        minus = False
+        while self._accept("-"):
+            minus = not minus
+        node = self._path()
+        if not minus:
+            return node
+        if isinstance(node, Literal) and isinstance(node.value, int | Decimal):
+            return Literal(token.at, -node.value)
+        return Operation(token.at, "-", Literal(token.at, 0), node)
 
     def _path(self) -> Node:
         node = self._start()
@@ -156,11 +180,10 @@ class _Parser:
         return Member(token.at, base, token.text.strip("`"))
 
     def _index(self, base: Node) -> Node:
-        token = self._take()
-        if token.kind != "number" or not token.text.isdigit():
-            raise ExpressionError(f"a whole number is expected, not {_shown(token)}", token.at)
+        at = self._next.at
+        number = self._operation(0)
         self._expect("]")
-        return Index(token.at, base, int(token.text))
+        return Index(at, base, number)
 
     def _arguments(self) -> tuple[Node, ...]:
         if self._accept(")"):
@@ -190,9 +213,6 @@ class _Parser:
         if self._accept("{"):
             self._expect("}")
             return Literal(token.at, None)
-        if self._accept("-") and self._next.kind == "number":
-            number = _number(self._take().text)
-            return Literal(token.at, -number)
         raise ExpressionError(f"{_shown(token)} is not expected here", token.at)
 
 
@@ -212,6 +232,14 @@ def _text(token: Token) -> str:
     return _ESCAPE.sub(character, token.text[1:-1])
 
 
+def _moment(token: Token) -> Node:
+    text = token.text.removeprefix("@").removeprefix("T")
+    found = moments.sort(text)
+    if not found or (found == "time") != (token.text[1] == "T"):
+        raise ExpressionError("not a date, dateTime or time", token.at)
+    return Moment(token.at, text, found)
+
+
 def _shown(token: Token) -> str:
     return token.text if token.kind == "end" else f"'{token.text}'"
 
@@ -219,6 +247,7 @@ def _shown(token: Token) -> str:
 _LEAVES: Final[dict[str, Callable[[Token], Node]]] = {
     "number": lambda token: Literal(token.at, _number(token.text)),
     "text": lambda token: Literal(token.at, _text(token)),
+    "moment": _moment,
     "variable": lambda token: Variable(token.at, token.text[1:]),
     "this": lambda token: This(token.at),
 }

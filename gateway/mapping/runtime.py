@@ -16,6 +16,12 @@ MAX_ITEMS: Final = 200_000
 MAX_TEXT: Final = 1_000_000
 _INTEGER: Final = re.compile(r"[+-]?[0-9]{1,10}")
 _INTEGER_BITS: Final = 31
+_DECIMAL: Final = re.compile(r"[+-]?[0-9]{1,18}(?:\.[0-9]{1,18})?")
+_WHITE: Final = re.compile(r"\s")
+_TRUTH: Final = {
+    **dict.fromkeys(("true", "t", "yes", "y", "1", "1.0"), True),
+    **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
+}
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _WEIGHTS: Final = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
 # FHIR R4, "Primitive Types", instant; without the leap second, which Python has not.
@@ -65,6 +71,48 @@ def distinct(values: Sequence[Any]) -> list[Any]:
     return list(dict.fromkeys(values))
 
 
+def is_distinct(values: Sequence[Any]) -> bool:
+    """FHIRPath isDistinct()."""
+    return len(set(values)) == len(values)
+
+
+def skip(values: Sequence[Any], number: int | None) -> Sequence[Any]:
+    """FHIRPath skip(); nothing when the number is absent."""
+    return () if number is None else values[max(number, 0) :]
+
+
+def take(values: Sequence[Any], number: int | None) -> Sequence[Any]:
+    """FHIRPath take(); nothing when the number is absent."""
+    return () if number is None else values[: max(number, 0)]
+
+
+def combine(left: Sequence[Any], right: Sequence[Any]) -> Sequence[Any]:
+    """FHIRPath combine(): the values of both, repeats and all."""
+    return (*left, *right) if len(left) + len(right) <= MAX_ITEMS else too_much()
+
+
+def intersect(left: Sequence[Any], right: Sequence[Any]) -> Sequence[Any]:
+    """FHIRPath intersect(): what both have, without repeats."""
+    wanted = set(right)
+    return [value for value in dict.fromkeys(left) if value in wanted]
+
+
+def exclude(left: Sequence[Any], right: Sequence[Any]) -> Sequence[Any]:
+    """FHIRPath exclude(): what only the first has, repeats and all."""
+    unwanted = set(right)
+    return [value for value in left if value not in unwanted]
+
+
+def all_false(values: Sequence[bool]) -> bool:
+    """FHIRPath allFalse()."""
+    return not any(values)
+
+
+def any_false(values: Sequence[bool]) -> bool:
+    """FHIRPath anyFalse()."""
+    return not all(values)
+
+
 def union(left: Sequence[Any], right: Sequence[Any]) -> list[Any]:
     """FHIRPath `|`: the values of both without repeats."""
     return list(dict.fromkeys((*left, *right)))
@@ -105,6 +153,41 @@ def number(value: int | Decimal) -> int | Decimal | None:
     return None if isinstance(value, int) and value.bit_length() > _INTEGER_BITS else value
 
 
+def divide(left: int | Decimal, right: int | Decimal) -> Decimal | None:
+    """FHIRPath `/`; absent when it divides by nothing."""
+    return Decimal(left) / Decimal(right) if right else None
+
+
+def whole(left: int | Decimal, right: int | Decimal) -> int | Decimal | None:
+    """FHIRPath `div`: the quotient without its fraction; absent when it divides by nothing."""
+    if not right:
+        return None
+    return number(int(Decimal(left) / Decimal(right)))
+
+
+def rest(left: int | Decimal, right: int | Decimal) -> int | Decimal | None:
+    """FHIRPath `mod`: what `div` leaves, with the sign of `left`; absent when it divides by nothing."""
+    if not right:
+        return None
+    # Unlike that of int, the remainder of Decimal has the sign of what is divided.
+    remainder = Decimal(left) % Decimal(right)
+    return int(remainder) if isinstance(left, int) and isinstance(right, int) else remainder
+
+
+def alike(left: str | None, right: str | None) -> bool:
+    """FHIRPath `~` on text: equal but for case and kind of white space; nothing is like nothing."""
+    return _plain(left) == _plain(right)
+
+
+def unlike(left: str | None, right: str | None) -> bool:
+    """FHIRPath `!~` on text."""
+    return not alike(left, right)
+
+
+def _plain(value: str | None) -> str | None:
+    return None if value is None else _WHITE.sub(" ", value.casefold())
+
+
 def substring(value: str, start: int, length: int | None = None) -> str | None:
     """FHIRPath substring(); absent when `start` is outside the text."""
     if not 0 <= start < len(value):
@@ -129,6 +212,18 @@ def integer(value: Any) -> int | None:
             return None
         value = int(value)
     return value if isinstance(value, int) and value.bit_length() <= _INTEGER_BITS else None
+
+
+def decimal(value: Any) -> Decimal | None:
+    """FHIRPath toDecimal(); absent where the text is not a number."""
+    if isinstance(value, str) and not _DECIMAL.fullmatch(value):
+        return None
+    return Decimal(value)
+
+
+def boolean(value: Any) -> bool | None:
+    """FHIRPath toBoolean(); absent where it stands for neither."""
+    return _TRUTH.get(text(value).lower())
 
 
 def is_instant(value: str) -> bool:

@@ -27,6 +27,19 @@ class Literal:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """`@2020-01-31`, `@2020-01-31T10:00:00Z` or `@T10:00`; `text` is without `@` and `@T`."""
+
+    at: int
+    text: str
+    type: str
+
+    @property
+    def children(self) -> tuple[Node, ...]:
+        return ()
+
+
+@dataclass(frozen=True, slots=True)
 class This:
     """`$this`."""
 
@@ -68,11 +81,11 @@ class Index:
 
     at: int
     base: Node
-    number: int
+    number: Node
 
     @property
     def children(self) -> tuple[Node, ...]:
-        return (self.base,)
+        return (self.base, self.number)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,4 +116,4 @@ class Operation:
         return (self.left, self.right)
 
 
-Node = Literal | This | Variable | Member | Index | Call | Operation
+Node = Literal | Moment | This | Variable | Member | Index | Call | Operation

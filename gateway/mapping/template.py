@@ -55,7 +55,9 @@ class Template:
         if "$if" not in node.items:
             return build()
         found = self._code.assign(ABSENT)
-        with self._code.block(f"if {self._holes.test(node.items['$if'])}:"):
+        test = node.items["$if"]
+        with self._code.forked("$if", test.place) as taken, self._code.block(f"if {self._holes.test(test)}:"):
+            taken()
             self._code.line(f"{found} = {build().code}")
         return Built(found, certain=False, present=found)
 
@@ -180,12 +182,16 @@ class Template:
         item = terms.item_of(group)
 
         def build(code_name: str) -> None:
+            taken()
             self._generator.bound[item] = code_name
             self._append(written, self._on_condition(node, lambda: self._fields(node, field.type, path)))
 
         self._checker.names[name] = item
-        self._generator.each(group, build)
-        del self._checker.names[name]
+        try:
+            with self._code.forked("$for", node.items["$for"].place) as taken:
+                self._generator.each(group, build)
+        finally:
+            del self._checker.names[name]
         if name not in self._checker.used:
             raise node.places["$for"].error(f"%{name} is not used")
 
@@ -199,4 +205,4 @@ class Template:
         if name in self._checker.names:
             raise node.place.error(f"there is a %{name} already")
         self._checker.used.discard(name)
-        return name, self._holes.term(node, str(node.value)[head.end() :], head.end())
+        return name, self._checker.expression(node, str(node.value)[head.end() :], head.end())

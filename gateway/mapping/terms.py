@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
+from gateway.mapping.document import Place
 from gateway.mapping.forms import Form, Kind, kind
 
 
@@ -83,11 +84,15 @@ class Derived(Term):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Field(Derived):
-    """The element `key` of `base`; a list of them where `is_list`, and one value or a list where `is_open`."""
+    """The element `key` of `base`; a list of them where `is_list`, and one value or a list where `is_open`.
+
+    A list that is `sparse` has null where there is nothing.
+    """
 
     key: str
     is_list: bool
     is_open: bool = False
+    sparse: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -99,9 +104,17 @@ class Choice(Derived):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Pick(Derived):
-    """The item of `base` at `index`, -1 for the last."""
+    """The item of `base` at `index`, -1 for the last; or at one that is worked out."""
 
-    index: int
+    index: int | Term
+
+
+@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
+class Worked(Derived):
+    """The list that `helper` makes of all items of `base` and of `arguments`."""
+
+    helper: Callable[..., Any]
+    arguments: tuple[Term, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -182,8 +195,9 @@ class Not(Term):
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
 class Conditional(Term):
-    """`then` where `test` is true, else `otherwise`."""
+    """`then` where `test` is true, else `otherwise`; `place` is where the module has it."""
 
+    place: Place | None
     test: Term
     then: Term
     otherwise: Term

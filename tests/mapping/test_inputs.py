@@ -75,7 +75,7 @@ def test_a_reference_leads_to_a_resource_of_its_own_source(load: Load) -> None:
     ("text", "message"),
     [
         (INPUTS + OUTPUT + "  subject: '{{ %original.id }}'\n", "%retrieved is not used"),
-        (SIGNAL + "inputs: {a: nems}\n" + OUTPUT, "there is no form 'nems'; did you mean"),
+        (SIGNAL + "inputs: {a: nems-mesage}\n" + OUTPUT, "there is no form 'nems-mesage'; did you mean 'nems-message'"),
         (SIGNAL + "inputs: {a: [nems]}\n" + OUTPUT, "the name of a form is expected"),
         (SIGNAL + "inputs: {mnsType: event}\n" + OUTPUT, "%mnsType is given by the gateway"),
         (SIGNAL + "inputs: {a: event}\nvars: {a: Bundle.id}\n" + OUTPUT, "%a is an input already"),
