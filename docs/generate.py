@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from docs.command_line import command_line
 from gateway import catalogue
 from gateway.faces.nems.spine import CODES
 from gateway.mapping.modules import Modules
@@ -21,6 +22,7 @@ def pages() -> dict[str, str]:
         "event-types.md": _event_types(),
         "errors.md": _errors(),
         "mappings.md": _mappings(),
+        "cli.md": f"# Command line\n\n{NOTICE}{command_line()}",
     }
 
 
