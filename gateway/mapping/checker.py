@@ -51,7 +51,7 @@ class Checker:
     """Knows the form of the message that paths walk through, the names that `%name` may use, and the ConceptMaps.
 
     `place` gives the place in the file of an offset in the expression at hand; `used` collects the names that
-    expressions use.
+    expressions use. An expression that uses one of the names in `broken` is wrong, and makes `lost` true.
     """
 
     def __init__(self, form: Form, maps: Mapping[str, ConceptMap]) -> None:
@@ -61,6 +61,8 @@ class Checker:
         self.source = terms.Local(type=form.root, optional=False, path=form.root, start=start)
         self.names: dict[str, Term] = {}
         self.used: set[str] = set()
+        self.broken: set[str] = set()
+        self.lost = False
 
     def expression(self, node: ScalarNode, text: str | None = None, shift: int = 0) -> Term:
         """The term of an expression: all that a scalar holds, or the `text` that stands `shift` characters into it.
@@ -101,6 +103,7 @@ class Checker:
     @_check.register
     def _(self, node: Variable, this: Term) -> Term:
         if node.name not in self.names:
+            self.lost = node.name in self.broken
             raise ExpressionError(f"there is no %{node.name}{suggestion(node.name, self.names)}", node.at)
         self.used.add(node.name)
         return self.names[node.name]

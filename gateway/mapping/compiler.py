@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from gateway.errors import Issue
+from gateway.errors import Issue, ModuleError
 from gateway.mapping import context, expect, runtime, terms
 from gateway.mapping.checker import Checker, placed
 from gateway.mapping.code import Code, Lines
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.declaration import Declaration, Require, Var
 from gateway.mapping.document import ScalarNode
+from gateway.mapping.faults import Faults
 from gateway.mapping.forms import suggestion
 from gateway.mapping.generator import Generator
 from gateway.mapping.loops import ABSENT, BUDGET, SOURCE
-from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.template import Template
 from gateway.mapping.terms import Term
 
@@ -25,34 +26,59 @@ _CONTEXT, _INPUTS, _FUNCTION, _PROBLEMS = "c", "i", "run", "p"
 
 @dataclass(frozen=True, slots=True)
 class Compiled:
-    """The generated function, and its text."""
+    """The generated function, its text, and the objects that it refers to, by the names that it has for them."""
 
     source: str
-    run: Callable[..., Any]
+    objects: Mapping[str, Any]
+
+    def function(self) -> Callable[..., Any]:
+        """Make the function."""
+        names = {"__builtins__": {}, ABSENT: {}, **self.objects}
+        exec(compile(self.source, "<mapping>", "exec"), names)  # noqa: S102
+        found: Callable[..., Any] = names[_FUNCTION]
+        return found
 
 
-def compile_module(declared: Declaration, params: Mapping[str, str], maps: Mapping[str, ConceptMap]) -> Compiled:
-    """Compile a module; `params` overrides defaults of those that it has, and `maps` holds every ConceptMap there is.
+@dataclass(frozen=True, slots=True, eq=False)
+class Made:
+    """What a module is compiled from: its declaration, params that override defaults, and every ConceptMap there is."""
 
-    Raises:
-        ModuleError: the module is wrong, at the first place that is.
-    """
-    try:
-        return _Compiler(declared, params, maps).compiled()
-    except ExpressionError as error:
-        raise declared.place.error(error.message) from None
+    declared: Declaration
+    params: Mapping[str, str]
+    maps: Mapping[str, ConceptMap]
+
+    def module(self, code: Code | None = None) -> Compiled:
+        """Compile the module.
+
+        Raises:
+            ModuleError: it is wrong, at the first place that is.
+        """
+        return _Compiler(self, Faults(), code or Code()).compiled()
+
+    def faults(self) -> list[ModuleError]:
+        """Everything that is wrong with the module, as far as one mistake does not hide another."""
+        faults = Faults(keep=True)
+        _Compiler(self, faults, Code()).compiled()
+        return sorted(faults.found, key=lambda error: (error.file, error.line, error.column))
+
+    def expression(self, expression: ScalarNode) -> Compiled:
+        """Compile an expression that may use all that the module names; the function gives a list of what it finds.
+
+        Raises:
+            ModuleError: it is wrong.
+        """
+        return _Compiler(self, Faults(), Code()).evaluator(expression)
 
 
 class _Compiler:
-    def __init__(self, declared: Declaration, params: Mapping[str, str], maps: Mapping[str, ConceptMap]) -> None:
-        self._declared = declared
-        self._checker = Checker(declared.source, _chosen_maps(declared, maps))
-        self._code = Code()
+    def __init__(self, made: Made, faults: Faults, code: Code) -> None:
+        self._declared, self._faults, self._code = made.declared, faults, code
+        self._checker = Checker(made.declared.source, _chosen_maps(made.declared, made.maps))
         self._generator = Generator(self._code)
         self._start(self._checker.source, SOURCE)
         self._uses: dict[str, set[str]] = {}
         self._blocks: dict[str, Lines] = {}
-        self._name_what_is_given(params)
+        self._name_what_is_given(made.params)
 
     def _start(self, source: terms.Local, name: str) -> None:
         assert source.start
@@ -68,7 +94,7 @@ class _Compiler:
             if name in context.NAMES:
                 raise place.error(f"%{name} is given by the gateway")
             value = params.get(name, default)
-            self._checker.names[name] = terms.Constant(type="string", optional=False, value=value)
+            self._checker.names[name] = terms.Constant(type="string", optional=False, path=f"%{name}", value=value)
         for name, (form, place) in self._declared.parts.inputs.items():
             if name in self._checker.names:
                 raise place.error(f"%{name} is given by the gateway, or a param")
@@ -77,45 +103,75 @@ class _Compiler:
             self._start(given, self._code.fresh("i"))
 
     def compiled(self) -> Compiled:
-        for name, var in self._declared.parts.vars.items():
-            self._var(name, var)
+        self._vars()
         for path in self._declared.ignore:
-            self._term(path)
+            with self._part():
+                self._checker.expression(path)
         self._checker.used.clear()
         _, requirements = self._code.captured(self._requirements)
         needed_first = self._closure(self._checker.used)
-        template = Template(self._declared.target, self._checker, self._generator)
-        result, output = self._code.captured(lambda: template.root(self._declared.output))
+        template = Template(self._declared.target, self._checker, self._generator, self._part)
+        result, output = self._code.captured(lambda: self._output(template))
         needed = self._closure(self._checker.used)
-        self._refuse_unused(needed)
-        self._code.line(f"{BUDGET} = {runtime.MAX_ITEMS}")
+        if not self._faults.found:
+            self._refuse_unused(needed)
         self._begin()
         self._add_vars(needed_first)
         self._code.add(requirements)
         self._add_vars(needed - needed_first)
         self._code.add(output)
-        self._code.line(f"return {result}")
-        return self._function()
+        return self._end(result)
+
+    def evaluator(self, expression: ScalarNode) -> Compiled:
+        self._vars()
+        self._checker.used.clear()
+        term = self._checker.expression(expression)
+        needed = self._closure(self._checker.used)
+        with placed(expression):
+            result, lines = self._code.captured(lambda: self._generator.listing(term))
+        self._begin()
+        self._add_vars(needed)
+        self._code.add(lines)
+        return self._end(f"[*{result}]")
+
+    def _output(self, template: Template) -> str:
+        result = ""
+        with self._part():
+            result = template.root(self._declared.output)
+        return result
+
+    @contextmanager
+    def _part(self) -> Iterator[None]:
+        """A part that is right or wrong by itself."""
+        self._checker.lost = False
+        with self._faults.part(self._checker, self._declared.place):
+            yield
 
     def _begin(self) -> None:
+        self._code.line(f"{BUDGET} = {runtime.MAX_ITEMS}")
         for origin, (name, index) in self._generator.roots.items():
             if origin.name:
                 self._code.line(f"{name} = {_INPUTS}.get({origin.name!r}, {ABSENT})")
             self._code.line(f"{index} = None")
 
-    def _function(self) -> Compiled:
-        source = self._code.function(_FUNCTION, f"{SOURCE}, {_CONTEXT}, {_INPUTS}")
-        names = {"__builtins__": {}, ABSENT: {}, **self._code.objects}
-        exec(compile(source, f"<mapping {self._declared.name}>", "exec"), names)  # noqa: S102
-        return Compiled(source, names[_FUNCTION])
+    def _end(self, result: str) -> Compiled:
+        self._code.line(f"return {result}")
+        return Compiled(self._code.function(_FUNCTION, f"{SOURCE}, {_CONTEXT}, {_INPUTS}"), self._code.objects)
 
     # --- vars
+
+    def _vars(self) -> None:
+        for name, var in self._declared.parts.vars.items():
+            with self._part():
+                self._var(name, var)
+            if name not in self._blocks:
+                self._checker.broken.add(name)
 
     def _var(self, name: str, var: Var) -> None:
         if name in context.NAMES:
             raise var.place.error(f"%{name} is given by the gateway")
         self._checker.used.clear()
-        term = self._term(var.expression)
+        term = self._checker.expression(var.expression)
         self._uses[name] = set(self._checker.used)
         with placed(var.expression):
             _, self._blocks[name] = self._code.captured(lambda: self._bind(name, term))
@@ -147,10 +203,12 @@ class _Compiler:
     def _refuse_unused(self, needed: set[str]) -> None:
         for name, var in self._declared.parts.vars.items():
             if not var.shared and name not in needed:
-                raise var.place.error(f"%{name} is not used")
+                with self._part():
+                    raise var.place.error(f"%{name} is not used")
         for name, (_, place) in self._declared.parts.inputs.items():
             if name not in needed:
-                raise place.error(f"%{name} is not used")
+                with self._part():
+                    raise place.error(f"%{name} is not used")
 
     # --- requirements
 
@@ -158,13 +216,14 @@ class _Compiler:
         if self._declared.parts.require:
             self._code.line(f"{_PROBLEMS} = ()")
             for require in self._declared.parts.require:
-                self._requirement(require)
+                with self._part():
+                    self._requirement(require)
             with self._code.block(f"if {_PROBLEMS}:"):
                 self._code.line(f"{self._code.refer(runtime.refuse)}({_PROBLEMS})")
         return ""
 
     def _requirement(self, require: Require) -> None:
-        term = self._term(require.that)
+        term = self._checker.expression(require.that)
         issue = self._code.refer(Issue(require.reason, require.at, require.message))
         with placed(require.that):
             expect.boolean(term, 0)
@@ -172,9 +231,6 @@ class _Compiler:
         with self._code.forked("require", require.that.place) as taken, self._code.block(f"if not {test}:"):
             taken()
             self._code.line(f"{_PROBLEMS} = {self._code.refer(runtime.failed)}({_PROBLEMS}, {issue})")
-
-    def _term(self, node: ScalarNode) -> Term:
-        return self._checker.expression(node)
 
 
 def _chosen_maps(declared: Declaration, maps: Mapping[str, ConceptMap]) -> dict[str, ConceptMap]:

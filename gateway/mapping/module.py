@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
 
-from gateway.errors import Refusal
-from gateway.mapping.compiler import compile_module
+from gateway.errors import ModuleError, Refusal
+from gateway.mapping.compiler import Made
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.context import Context
 from gateway.mapping.declaration import declaration
@@ -25,8 +26,8 @@ _NO_INPUTS: Final[Inputs] = {}
 class Module:
     """One module; `events` is empty when it is for any event type.
 
-    `inputs` has the forms of its further sources by name, `params` the defaults of its params, and `code` is the
-    Python that it was compiled to.
+    `inputs` has the forms of its further sources by name, `params` the defaults of its params, `vars` the names of its
+    facts, `ignore` the paths that it leaves out on purpose, and `code` is the Python that it was compiled to.
     """
 
     file: str
@@ -38,6 +39,9 @@ class Module:
     events: tuple[str, ...]
     inputs: Mapping[str, str]
     params: Mapping[str, str]
+    vars: tuple[str, ...]
+    ignore: tuple[str, ...]
+    made: Made = field(repr=False)
     code: str = field(repr=False)
     run: Callable[[Mapping[str, Any], Context, Inputs], dict[str, Any]] = field(repr=False)
 
@@ -59,6 +63,34 @@ class Module:
             # Only a source that was not validated gets here, and the text of the error may hold what it says.
             raise Refusal.because("INVALID_RESOURCE", f"this is not a {self.source} of the right structure") from None
 
+    def variables(
+        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = _NO_INPUTS
+    ) -> dict[str, list[Any] | Refusal]:
+        """All values of each var of the module and its fragments, or why there are none; for tools, not for speed."""
+        found: dict[str, list[Any] | Refusal] = {}
+        for name, run in _evaluators(self.made).items():
+            try:
+                found[name] = run(source, context, inputs)
+            except Refusal as refusal:
+                found[name] = refusal
+        return found
+
+
+@lru_cache(maxsize=64)
+def _evaluators(made: Made) -> dict[str, Callable[..., list[Any]]]:
+    return {name: made.expression(var.expression).function() for name, var in made.declared.parts.vars.items()}
+
+
+def diagnose(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str, str] | None = None) -> list[ModuleError]:
+    """Everything that is wrong with a module file, in the order of the file; nothing when it can be loaded.
+
+    Only the first is told of what is wrong with its shape: YAML, keys, names.
+    """
+    try:
+        return Made(declaration(path), params or {}, maps).faults()
+    except ModuleError as error:
+        return [error]
+
 
 def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str, str] | None = None) -> Module:
     """Read and compile a module file; `params` overrides the defaults of params it has.
@@ -67,7 +99,8 @@ def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str,
         ModuleError: the module is wrong.
     """
     declared = declaration(path)
-    compiled = compile_module(declared, params or {}, maps)
+    made = Made(declared, params or {}, maps)
+    compiled = made.module()
     return Module(
         file=declared.file,
         name=declared.name,
@@ -78,6 +111,9 @@ def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str,
         events=declared.events,
         inputs={name: form.name for name, (form, _) in declared.parts.inputs.items()},
         params={name: default for name, (default, _) in declared.parts.params.items()},
+        vars=tuple(declared.parts.vars),
+        ignore=tuple(str(path.value) for path in declared.ignore),
+        made=made,
         code=compiled.source,
-        run=compiled.run,
+        run=compiled.function(),
     )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
 from typing import Final
 
 from gateway.fhir.tables import Field
@@ -21,10 +22,17 @@ NAME: Final = re.compile(r"[a-z][A-Za-z0-9]*")
 _FOR: Final = re.compile(r"\s*(\S+)\s+in\s+", re.DOTALL)
 
 
+_NOTHING: Final = Built("")
+
+Part = Callable[[], AbstractContextManager[None]]
+
+
 class Template:
     """Writes the Python that builds the output."""
 
-    def __init__(self, target: Form, checker: Checker, generator: Generator) -> None:
+    def __init__(self, target: Form, checker: Checker, generator: Generator, part: Part) -> None:
+        """`part` stands round each piece of output that is right or wrong by itself."""
+        self._part = part
         self._target, self._checker, self._generator = target, checker, generator
         self._code = generator.code
         self._holes = Holes(checker, generator)
@@ -66,14 +74,19 @@ class Template:
         fields = self._target.fields(type_name)
         if not node.items.keys() - {"$if", "$for"}:
             raise node.place.error("an empty mapping says nothing: leave it out")
-        self._hold_mandatory(node, type_name, fields)
+        with self._part():
+            self._hold_mandatory(node, type_name, fields)
         parts = [f"'resourceType': {resource!r}"] if resource else []
         written = ""
         for key, child in node.items.items():
             if key in ("$if", "$for", "resourceType"):
                 continue
-            field = self._field(node, key, type_name, fields)
-            built = self._element(child, field, f"{path}.{key}")
+            built = _NOTHING
+            with self._part():
+                field = self._field(node, key, type_name, fields)
+                built = self._element(child, field, f"{path}.{key}")
+            if built is _NOTHING:
+                continue
             if built.certain and not written:
                 parts.append(f"{key!r}: {built.code}")
                 continue
@@ -160,7 +173,11 @@ class Template:
             if isinstance(item, MapNode) and loops:
                 self._repeat(item, field, path, written)
                 continue
-            built = self._item(item, field, path)
+            built = _NOTHING
+            with self._part():
+                built = self._item(item, field, path)
+            if built is _NOTHING:
+                continue
             if built.certain and not written:
                 parts.append(built.code)
                 continue

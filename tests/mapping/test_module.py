@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import ModuleError, Refusal
 from gateway.mapping import conceptmap, functions
-from gateway.mapping.module import Module, load_module
+from gateway.mapping.module import Module, diagnose, load_module
 from gateway.mapping.modules import Modules
 from tests.mapping.conftest import HEAD, MAPPINGS, OUTPUT, Load
 
@@ -116,3 +116,59 @@ def test_a_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     (tmp_path / "a.yaml").write_bytes(b"mapping: \xff")
     with pytest.raises(ModuleError, match="cannot be read"):
         load_module(tmp_path / "a.yaml", {})
+
+
+def test_every_var_can_be_looked_at_by_itself(load: Load) -> None:
+    text = HEAD + "ignore: [Bundle.meta]\nvars: {urls: Bundle.entry.fullUrl, one: '%urls.single()', none: Bundle.id}\n"
+    module = load(text + OUTPUT + "  subject: '{{ %one }}{{ %none }}'\n")
+    assert (module.vars, module.ignore) == (("urls", "one", "none"), ("Bundle.meta",))
+    found = module.variables({"entry": [{"fullUrl": "a"}, {"fullUrl": "b"}]})
+    assert (found["urls"], found["none"]) == (["a", "b"], [])
+    assert isinstance(found["one"], Refusal)
+    assert module.variables({"entry": [{"fullUrl": "a"}]})["one"] == ["a"]
+
+
+def test_every_mistake_of_a_module_is_told_at_once(tmp_path: Path) -> None:
+    text = """\
+mapping: test
+version: 1.0.0
+summary: Many mistakes.
+source: nems-message
+target: event
+vars:
+  good: Bundle.id
+  bad: Bundle.idd
+  worse: "%bad.upper()"
+require:
+  - {that: Bundle.type, reason: A, at: b, message: c}
+  - {that: "%worse.exists()", reason: A, at: b, message: c}
+output:
+  id: "{{ Bundle.entry.nothing }}"
+  source: [a]
+  tpye: c
+  type: "{{ %bad }}"
+  subject: "{{ %missing }}"
+  filtering:
+    a: "{{ Bundle.entry.where(true }}"
+    b: ["{{ 1 + 'a' }}", x, {c: d}]
+ignore: [Bundle.x, Bundle.id]
+"""
+    (tmp_path / "a.yaml").write_text(text, encoding="utf-8")
+    found = diagnose(tmp_path / "a.yaml", {})
+    assert [error.line for error in found] == [8, 11, 14, 14, 15, 16, 18, 20, 21, 21, 22]
+    assert "Event needs 'time'" in found[2].message
+    with pytest.raises(ModuleError) as caught:
+        load_module(tmp_path / "a.yaml", {})
+    assert str(caught.value) in {str(error) for error in found}
+
+
+def test_there_is_nothing_to_tell_of_modules_that_can_be_loaded(modules: Modules) -> None:
+    maps = conceptmap.load_all(MAPPINGS / "conceptmaps")
+    assert [error for module in modules for error in diagnose(Path(module.file), maps)] == []
+
+
+def test_a_module_of_the_wrong_shape_has_one_mistake(tmp_path: Path) -> None:
+    (tmp_path / "a.yaml").write_text("mapping: a\nvesrion: 1\n", encoding="utf-8")
+    assert [error.line for error in diagnose(tmp_path / "a.yaml", {})] == [2]
+    (tmp_path / "b.yaml").write_text(HEAD + "vars: {x: Bundle.id, y: Bundle.id}\n" + OUTPUT, encoding="utf-8")
+    assert [error.message for error in diagnose(tmp_path / "b.yaml", {})] == ["%x is not used", "%y is not used"]
