@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
+from docs import results
 from docs.command_line import command_line
 from gateway import catalogue
 from gateway.faces.nems.spine import CODES
@@ -23,6 +24,7 @@ def pages() -> dict[str, str]:
         "errors.md": _errors(),
         "mappings.md": _mappings(),
         "cli.md": f"# Command line\n\n{NOTICE}{command_line()}",
+        "mapping-results.md": _mapping_results(),
     }
 
 
@@ -72,6 +74,21 @@ def _mappings() -> str:
         for one in modules
     ]  # fmt: skip
     return f"# Mapping modules\n\n{NOTICE}{_table(('module', 'from', 'to', 'event types', 'what it does'), rows)}"
+
+
+def _mapping_results() -> str:
+    text = """What every mapping makes of the cases that stand beside the modules, without a retrieved record unless a
+case has one. `valid` means that the gateway's own validator finds no error in what comes out, `mapped` that the form is
+not one of FHIR's; a refusal has its reason, and the case says at which place.
+"""
+    parts = [f"# Mapping results\n\n{NOTICE}{text}"]
+    every = "An event with every attribute and every filter: what of it comes back, and whether NEMS can be told of it."
+    parts.append(f"## Every event type\n\n{every}\n\n{_table(results.TYPE_HEADS, results.by_event_type())}")
+    for form, rows in results.incoming().items():
+        parts.append(f"## From `{form}`\n\n{_table(results.IN_HEADS, rows)}")
+    for form, rows in results.outgoing().items():
+        parts.append(f"## From an event to `{form}`\n\n{_table(results.OUT_HEADS, rows)}")
+    return "\n".join(parts)
 
 
 def _table(heads: Iterable[str], rows: Iterable[Iterable[str]]) -> str:
