@@ -60,6 +60,8 @@ def _refusals(command: Callable[P, None]) -> Callable[P, None]:
         except ModuleError as error:
             _show_faults([faults.fault(error)], as_json=as_json)
             raise typer.Exit(1) from None
+        except OSError as error:
+            raise ConfigurationError(f"{error.filename}: {error.strerror}") from None
 
     return told
 
@@ -79,20 +81,16 @@ def validate(modules: Names = None, mappings: Folder = None, as_json: AsJson = F
 @_refusals
 def run_cases(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
     """Run the cases beside modules, and tell what came out otherwise than they say. Exit status 1 when one did."""
-    workspace = _workspace(mappings)
-    results = [
-        cases.run(module, path)
-        for module in (workspace.module(str(file)) for file in workspace.files(modules or ()))
-        for path in cases.files(module)
-    ]
+    results, broken = cases.run_all(_workspace(mappings), modules or ())
     failed = [result for result in results if not result.passed]
     if as_json:
-        _print_json([_result(result) for result in results])
+        _print_json({"cases": [_result(result) for result in results], "faults": broken})
     else:
+        _show_faults(broken, as_json=False)
         for result in failed:
             _say(f"{result.file}\n" + "\n".join(f"    {line}" for line in str(result).splitlines()))
         _say(f"{_count(len(results), 'case')}, {len(failed)} failed")
-    raise typer.Exit(1 if failed else 0)
+    raise typer.Exit(1 if failed or broken else 0)
 
 
 @app.command()

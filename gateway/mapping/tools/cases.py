@@ -7,7 +7,8 @@ A case stands in `cases/` beside the module as `<module>.<case>.json`:
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 from pathlib import Path
@@ -15,13 +16,15 @@ from typing import Any, Final
 
 import msgspec
 
-from gateway.errors import ModuleError, Refusal
+from gateway.errors import ConfigurationError, ModuleError, Refusal
 from gateway.mapping.context import NAMES, Context
 from gateway.mapping.forms import forms, suggestion
 from gateway.mapping.module import Module
 from gateway.mapping.modules import CASES
 from gateway.mapping.tools import messages
 from gateway.mapping.tools.difference import Difference, differences, text
+from gateway.mapping.tools.faults import Fault, fault
+from gateway.mapping.tools.workspace import Workspace
 
 
 class Refused(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -42,6 +45,7 @@ class Case(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_default
     refused: list[Refused] | None = None
 
 
+_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _DECODER: Final = msgspec.json.Decoder(Case, float_hook=Decimal)
 
 
@@ -67,8 +71,31 @@ def files(module: Module) -> list[Path]:
     return sorted((Path(module.file).parent / CASES).glob(f"{module.name}.*.json"))
 
 
+def run_all(workspace: Workspace, wanted: Iterable[str]) -> tuple[list[Result], list[Fault]]:
+    """Run the cases of the modules wanted, of all when none is named; and what keeps modules and cases from running.
+
+    Raises:
+        ConfigurationError: there is no such module.
+    """
+    results, faults = [], []
+    for module_file in workspace.files(wanted):
+        try:
+            module = workspace.module(str(module_file))
+            for path in files(module):
+                results.append(run(module, path))
+        except ModuleError as error:
+            faults.append(fault(error))
+    return results, faults
+
+
 def file(module: Module, name: str) -> Path:
-    """The file of a case of that name."""
+    """The file of a case of that name.
+
+    Raises:
+        ConfigurationError: that cannot be a name.
+    """
+    if not _NAME.fullmatch(name):
+        raise ConfigurationError(f"'{name}': a case's name is small letters, digits and dashes")
     return Path(module.file).parent / CASES / f"{module.name}.{name}.json"
 
 

@@ -17,7 +17,7 @@ from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.module import Module, load_module
 from gateway.mapping.modules import CASES, CONCEPTMAPS, Modules
 from gateway.mapping.tools import cases
-from gateway.mapping.tools.workspace import is_fragment, layered, module_files, name_of
+from gateway.mapping.tools.workspace import layered, name_of, read_keys
 
 log = structlog.get_logger()
 
@@ -59,9 +59,8 @@ class Reloader:
         self._folders = [shipped, *([own] if own else [])]
         self._seen = self._settled = self._stamps()
         maps = self._maps()
-        self._loaded = {
-            path: _Loaded(load_module(path, maps), self._needs(path, self._seen)) for path in self._module_files()
-        }
+        needs = _needs(self._seen)
+        self._loaded = {path: _Loaded(load_module(path, maps), stamps) for path, stamps in needs.items()}
         self.modules = LiveModules(self._layered(self._loaded))
 
     async def run(self, seconds: float) -> None:
@@ -90,8 +89,7 @@ class Reloader:
     def _reload(self, stamps: Stamps) -> None:
         maps = self._maps()
         loaded: dict[Path, _Loaded] = {}
-        for path in self._module_files():
-            needs = self._needs(path, stamps)
+        for path, needs in _needs(stamps).items():
             before = self._loaded.get(path)
             module = before.module if before and before.stamps == needs else self._checked(path, maps)
             module = module or (before.module if before else None)
@@ -131,28 +129,30 @@ class Reloader:
             name: found for folder in self._folders for name, found in conceptmap.load_all(folder / CONCEPTMAPS).items()
         }
 
-    def _module_files(self) -> list[Path]:
-        return list(dict.fromkeys(path for folder in self._folders for path in module_files(folder)))
-
     def _stamps(self) -> Stamps:
         return {path: stamp for folder in self._folders for path, stamp in _stamps(folder)}
 
-    def _needs(self, path: Path, stamps: Stamps) -> Stamps:
-        """The stamps of what a module is made of: its file, fragments beside it, ConceptMaps, its cases."""
-        folder, prefix = path.parent, f"{name_of(path)}."
-        return {
-            file: stamp
-            for file, stamp in stamps.items()
-            if file == path
-            or file.parent.name == CONCEPTMAPS
-            or (file.parent == folder / CASES and file.name.startswith(prefix))
-            or (file.parent == folder and is_fragment(file))
-        }
+
+def _needs(stamps: Stamps) -> dict[Path, Stamps]:
+    """For each module the stamps of what it is made of: its file, fragments beside it, ConceptMaps, its cases."""
+    texts = [path for path in stamps if path.suffix == ".yaml" and CASES not in path.parts]
+    nodes = {path: read_keys(path) for path in texts}
+    fragments = {path for path, node in nodes.items() if "fragment" in node.items}
+    maps = [path for path in stamps if path.parent.name == CONCEPTMAPS]
+    found = {}
+    for path, node in nodes.items():
+        if path not in fragments:
+            beside = [one for one in fragments if one.parent == path.parent]
+            prefix = f"{name_of(path, node)}."
+            own = [one for one in stamps if one.parent == path.parent / CASES and one.name.startswith(prefix)]
+            found[path] = {one: stamps[one] for one in (path, *beside, *maps, *own)}
+    return found
 
 
 def _stamps(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
-    for parent, _, names in os.walk(folder):
-        for name in names:
+    for parent, folders, names in os.walk(folder):
+        folders.sort()
+        for name in sorted(names):
             if name.endswith(_SUFFIXES):
                 path = Path(parent, name)
                 try:

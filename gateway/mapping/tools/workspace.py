@@ -58,7 +58,7 @@ class Workspace:
         """The file of one module, by its name or its path."""
         if Path(wanted).is_file():
             return Path(wanted)
-        known = {name_of(path): path for path in module_files(self.folder)}
+        known = {name_of(path, read_keys(path)): path for path in module_files(self.folder)}
         if wanted not in known:
             raise ConfigurationError(f"{self.folder}: there is no module '{wanted}'{suggestion(wanted, known)}")
         return known[wanted]
@@ -89,12 +89,12 @@ def module_files(folder: Path) -> list[Path]:
 
 def is_fragment(path: Path) -> bool:
     """Whether the file is a fragment, which other modules include."""
-    return "fragment" in _read(path).items
+    return "fragment" in read_keys(path).items
 
 
-def name_of(path: Path) -> str:
-    """The name that a module gives itself, or that of its file when it cannot be read."""
-    name = _read(path).items.get("mapping")
+def name_of(path: Path, node: MapNode) -> str:
+    """The name that the module of a file, whose content is `node`, gives itself, or else that of the file."""
+    name = node.items.get("mapping")
     return name.value if isinstance(name, ScalarNode) and isinstance(name.value, str) else path.stem
 
 
@@ -113,7 +113,8 @@ def layered(shipped: Iterable[Module], own: Iterable[Module]) -> list[Module]:
     return [*left, *own]
 
 
-def _read(path: Path) -> MapNode:
+def read_keys(path: Path) -> MapNode:
+    """What a file holds; nothing when it cannot be read, for whoever compiles it to tell."""
     try:
         return read_file(path)
     except ModuleError:

@@ -63,7 +63,7 @@ def test_results_as_json(mapping: Command, folder: Path) -> None:
     replace(folder / "cases" / "back.plain.json", '"expected": {"id": "1"', '"expected": {"id": "2"')
     done = mapping("test", "--json")
     assert done.returncode == 1
-    back, there = json.loads(done.stdout)
+    back, there = json.loads(done.stdout)["cases"]
     assert (back["passed"], there["passed"]) == (False, True)
     assert back["differences"] == [{"path": "output.id", "change": "changed", "before": "2", "after": "1"}]
 
@@ -83,3 +83,13 @@ def test_a_file_that_is_no_case_is_told(mapping: Command, folder: Path, content:
     assert done.returncode == 1
     assert says in done.stdout
     assert "there.plain.json" in done.stdout
+
+
+def test_a_broken_module_is_told_and_the_rest_is_run(mapping: Command, folder: Path) -> None:
+    replace(folder / "back.yaml", "target: event", "target: evnt")
+    done = mapping("test")
+    assert done.returncode == 1
+    assert "back.yaml:5:9: there is no form 'evnt'" in done.stdout
+    assert done.stdout.endswith("\n1 case, 0 failed\n")
+    told = json.loads(mapping("test", "--json").stdout)
+    assert (len(told["cases"]), told["faults"][0]["line"]) == (1, 5)

@@ -81,6 +81,8 @@ def test_a_file_that_is_no_message_is_refused(mapping: Command, tmp_path: Path, 
         (["/no/such/file"], "No such file"),
         (["EVENT", "--param", "whoo=1"], "no param 'whoo'; did you mean 'who'?"),
         (["EVENT", "--param", "who"], "write it as name=value"),
+        (["EVENT", "--case", "../there"], "small letters, digits and dashes"),
+        (["/"], "Is a directory"),
     ],
 )
 def test_a_wrong_option_is_told_in_one_line(mapping: Command, event: str, arguments: list[str], says: str) -> None:

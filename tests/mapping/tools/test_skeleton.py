@@ -89,3 +89,9 @@ def test_an_example_that_is_not_valid_is_refused(mapping: Command, tmp_path: Pat
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("refused: ")
     assert not (folder / "draft.yaml").exists()
+
+
+def test_a_folder_that_cannot_be_written_is_told_in_one_line(mapping: Command) -> None:
+    done = mapping("new", "draft", str(SAMPLES[0]), where=Path("/proc/none"))
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "gateway: /proc/none: No such file or directory\n"
