@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -40,23 +40,39 @@ class _File(msgspec.Struct, tag="ConceptMap", tag_field="resourceType"):
     group: list[_Group]
 
 
+class Translator:
+    """Translates a code that stands at a path by `table`.
+
+    Calling it raises Refusal INVALID_CODE_VALUE for a code that the table has not.
+    """
+
+    __slots__ = ("file", "name", "table")
+
+    def __init__(self, name: str, file: str, table: Mapping[str, str]) -> None:
+        self.name, self.file, self.table = name, file, table
+
+    def __call__(self, code: str, path: str) -> str:
+        found = self.table.get(code)
+        if found is None:
+            raise Refusal.because("INVALID_CODE_VALUE", f"ConceptMap '{self.name}' has no such code", path)
+        return found
+
+
 class ConceptMap:
     """One ConceptMap, as a table of codes in each direction."""
 
     def __init__(self, name: str, pairs: list[tuple[str, str]], file: str) -> None:
         self.name, self._pairs, self._file = name, pairs, file
 
-    def forward(self) -> Callable[[str, str], str]:
-        """A function of a code and the path it stands at that gives the translation.
-
-        It raises Refusal INVALID_CODE_VALUE for a code that the map has not.
+    def forward(self) -> Translator:
+        """What translates a code.
 
         Raises:
             ModuleError: a code has two translations.
         """
         return self._translator(self._pairs)
 
-    def backward(self) -> Callable[[str, str], str]:
+    def backward(self) -> Translator:
         """The same the other way.
 
         Raises:
@@ -64,19 +80,12 @@ class ConceptMap:
         """
         return self._translator([(target, source) for source, target in self._pairs])
 
-    def _translator(self, pairs: list[tuple[str, str]]) -> Callable[[str, str], str]:
+    def _translator(self, pairs: list[tuple[str, str]]) -> Translator:
         table: dict[str, str] = {}
         for code, translation in pairs:
             if table.setdefault(code, translation) != translation:
                 raise ModuleError(f"ConceptMap '{self.name}' has two translations of '{code}'", file=self._file)
-
-        def translate(code: str, path: str) -> str:
-            found = table.get(code)
-            if found is None:
-                raise Refusal.because("INVALID_CODE_VALUE", f"ConceptMap '{self.name}' has no such code", path)
-            return found
-
-        return translate
+        return Translator(self.name, self._file, table)
 
 
 def load(file: Path) -> ConceptMap:

@@ -19,7 +19,7 @@ NO_CONTEXT: Final = Context()
 Inputs = Mapping[str, Mapping[str, Any]]
 """Further sources by the names that modules read them by; one that is absent is left out."""
 
-_NO_INPUTS: Final[Inputs] = {}
+NO_INPUTS: Final[Inputs] = {}
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,7 +46,7 @@ class Module:
     run: Callable[[Mapping[str, Any], Context, Inputs], dict[str, Any]] = field(repr=False)
 
     def apply(
-        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = _NO_INPUTS
+        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = NO_INPUTS
     ) -> dict[str, Any]:
         """The target form of `source`, both in FHIR JSON form; parts of the source may be shared, so change neither.
 
@@ -64,7 +64,7 @@ class Module:
             raise Refusal.because("INVALID_RESOURCE", f"this is not a {self.source} of the right structure") from None
 
     def variables(
-        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = _NO_INPUTS
+        self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = NO_INPUTS
     ) -> dict[str, list[Any] | Refusal]:
         """All values of each var of the module and its fragments, or why there are none; for tools, not for speed."""
         found: dict[str, list[Any] | Refusal] = {}

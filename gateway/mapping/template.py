@@ -10,6 +10,7 @@ from typing import Final
 from gateway.fhir.tables import Field
 from gateway.mapping import runtime, terms
 from gateway.mapping.checker import Checker
+from gateway.mapping.code import Leaf
 from gateway.mapping.document import ListNode, MapNode, Node, ScalarNode
 from gateway.mapping.forms import ANY, Form, kind, suggestion
 from gateway.mapping.generator import Generator
@@ -76,7 +77,7 @@ class Template:
             raise node.place.error("an empty mapping says nothing: leave it out")
         with self._part():
             self._hold_mandatory(node, type_name, fields)
-        parts = [f"'resourceType': {resource!r}"] if resource else []
+        parts = [f"'resourceType': {self._name_of(node, resource)}"] if resource else []
         written = ""
         for key, child in node.items.items():
             if key in ("$if", "$for", "resourceType"):
@@ -94,6 +95,10 @@ class Template:
             self._set(written, key, built, f"{path}.{key}" if field.required and not field.choice else "")
         certain = bool(parts)
         return Built(written or f"{{{', '.join(parts)}}}", certain, written)
+
+    def _name_of(self, node: MapNode, resource: str) -> str:
+        leaf = Leaf(node.items["resourceType"].place, resource, literal=True)
+        return self._code.made(self._code.literal(resource), leaf)
 
     def _set(self, name: str, key: str, built: Built, mandatory: str) -> None:
         statement = f"{name}[{key!r}] = {built.code}"
