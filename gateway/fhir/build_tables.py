@@ -1,7 +1,8 @@
 """Generate the type tables from the classes of fhir.resources: `python -m gateway.fhir.build_tables`.
 
 The tables hold what the published StructureDefinitions say of structure: every type, its elements in the order of the
-schema, their types, cardinality and choice groups. fhir.resources is needed here and in tests, never by the service.
+schema, their types, cardinality and choice groups, and the codes of required bindings. fhir.resources is needed here
+and in tests, never by the service.
 
 fhir.resources has R4B, not R4 4.0.1. The two differ for messaging only in the open choice groups (Extension.value[x]
 and those of ElementDefinition): R4 allows Meta there and has neither CodeableReference nor RatioRange.
@@ -15,6 +16,8 @@ import pkgutil
 import typing
 from pathlib import Path
 from typing import Any, Final
+
+from gateway.fhir.build_codes import required_codes
 
 FOLDER: Final = Path(__file__).parent / "tables"
 PACKAGES: Final = {"STU3": "fhir.resources.STU3", "R4": "fhir.resources.R4B"}
@@ -41,16 +44,19 @@ def table_file(version: str) -> Path:
 def generate(version: str) -> str:
     """The table of "STU3" or "R4" as JSON text with one type a line; the same text on every run.
 
-    `{"primitives": [names], "resources": {type: {element: spec}}, "elements": {type: {element: spec}}}`, where
-    a spec is `"HumanName 0..*"`, or `"string 1..1 content"` for a member of the choice group `content`.
+    `{"primitives": [names], "resources": {type: {element: spec}}, "elements": {type: {element: spec}}, "codes":
+    {type: {element: codes}}}`, where a spec is `"HumanName 0..*"`, or `"string 1..1 content"` for a member of the
+    choice group `content`, and codes are `"male female other unknown"`.
     """
     types = _all_types(PACKAGES[version])
-    found: dict[str, dict[str, dict[str, str]]] = {"resources": {}, "elements": {}}
+    found: dict[str, dict[str, dict[str, str]]] = {"resources": {}, "elements": {}, "codes": {}}
     primitives = set()
     for name, cls in sorted(types.items()):
         specs, leaves = _specs(cls, {cls: name for name, cls in types.items()})
         found["resources" if _is_resource(cls) else "elements"][name] = specs if version != "R4" else _as_r4(specs)
         primitives |= leaves
+        if codes := _codes(name, cls, version):
+            found["codes"][name] = codes
     return _text(sorted(primitives), found)
 
 
@@ -134,6 +140,15 @@ def _specs(cls: Class, names: dict[Class, str]) -> tuple[dict[str, str], set[str
         cardinality = f"{int(bool(required))}..{'*' if is_list else '1'}"
         specs[element] = " ".join(filter(None, (type_name, cardinality, extra.get("one_of_many"))))
     return specs, primitives
+
+
+def _codes(type_name: str, cls: Class, version: str) -> dict[str, str]:
+    by_alias = {field.alias: field for field in cls.model_fields.values()}
+    codes = {
+        element: required_codes(version, f"{type_name}.{element}", by_alias[element].json_schema_extra)
+        for element, _ in _elements(cls)
+    }
+    return {element: listed for element, listed in codes.items() if listed}
 
 
 def _as_r4(specs: dict[str, str]) -> dict[str, str]:

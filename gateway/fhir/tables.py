@@ -22,7 +22,8 @@ class Field:
 
     `name` is the JSON name ("valueString"); `type` a FHIR type ("string", "HumanName", "Bundle.entry"), or "Resource"
     for a slot that takes any resource; `choice` the name of its choice group ("value" for value[x]), None outside one.
-    `required` on a member of a choice group says that one member of the group must be there.
+    `required` on a member of a choice group says that one member of the group must be there. `codes` are those that its
+    required binding allows, None if it has no such binding.
     """
 
     name: str
@@ -30,12 +31,14 @@ class Field:
     is_list: bool
     required: bool
     choice: str | None
+    codes: frozenset[str] | None = None
 
 
 class _File(msgspec.Struct):
     primitives: frozenset[str]
     resources: dict[str, dict[str, str]]
     elements: dict[str, dict[str, str]]
+    codes: dict[str, dict[str, str]]
 
 
 class Tables:
@@ -48,6 +51,7 @@ class Tables:
         self.resources: Final = frozenset(file.resources)
         self._primitives = file.primitives
         self._specs = file.resources | file.elements
+        self._codes = file.codes
         self.type_names: Final = tuple(self._specs)
         self._fields: dict[str, Mapping[str, Field]] = {}
 
@@ -55,7 +59,10 @@ class Tables:
         """The elements of a type by JSON name, in the order of the schema; KeyError for a type that there is not."""
         known = self._fields.get(type_name)
         if known is None:
-            known = MappingProxyType({name: _field(name, spec) for name, spec in self._specs[type_name].items()})
+            codes = self._codes.get(type_name, {})
+            known = MappingProxyType(
+                {name: _field(name, spec, codes.get(name)) for name, spec in self._specs[type_name].items()}
+            )
             self._fields[type_name] = known
         return known
 
@@ -91,6 +98,13 @@ def load(version: Version) -> Tables:
     return Tables(version, (FOLDER / f"{version.lower()}.json").read_bytes())
 
 
-def _field(name: str, spec: str) -> Field:
+def _field(name: str, spec: str, codes: str | None) -> Field:
     type_name, cardinality, *choice = spec.split(" ")
-    return Field(name, type_name, cardinality.endswith("*"), cardinality.startswith("1"), choice[0] if choice else None)
+    return Field(
+        name,
+        type_name,
+        is_list=cardinality.endswith("*"),
+        required=cardinality.startswith("1"),
+        choice=choice[0] if choice else None,
+        codes=frozenset(codes.split(" ")) if codes else None,
+    )

@@ -174,7 +174,9 @@ def _groups(fields: Iterable[Field]) -> Iterator[_Group]:
 
 def _primitive_faults(field: Field, value: Any) -> Iterable[_Fault]:
     found = primitives.fault(field.type, value)
-    return [_Fault("", *found)] if found else []
+    if found:
+        return [_Fault("", *found)]
+    return [_Fault("", "is not a code of the required value set")] if field.codes and value not in field.codes else []
 
 
 def _list_faults(field: Field, value: Any, siblings: Any) -> Iterable[_Fault]:
@@ -234,6 +236,6 @@ def _resource_check(tables: Tables) -> Check:
 
 def _check_of(field: Field, checks: dict[str, Check]) -> Check:
     if field.type in primitives.CHECKS:
-        check = primitives.CHECKS[field.type]
+        check = field.codes.__contains__ if field.codes else primitives.CHECKS[field.type]
         return _each_primitive(check) if field.is_list else check
     return _each(checks[field.type]) if field.is_list else checks[field.type]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from gateway.errors import Refusal
 from gateway.fhir.json import parse_json, render_json
-from gateway.fhir.tables import Tables, load
+from gateway.fhir.tables import Field, Tables, load
 from gateway.fhir.validate import validate
 from gateway.fhir.xml import parse_xml, render_xml
 
@@ -133,3 +133,24 @@ def test_rendering_answers_for_any_json_value(value: Any) -> None:
 @given(st.text(min_size=1), st.text(min_size=1))
 def test_any_text_that_validates_survives_both_forms(first: str, second: str) -> None:
     read_and_write({"resourceType": "Patient", "name": [{"family": first, "given": [second, first]}]}, STU3)
+
+
+# Elements of a resource itself, with a required binding; the rest of the resource need not be right.
+BOUND = [
+    (tables, name, field)
+    for tables in (STU3, R4)
+    for name in sorted(tables.resources)
+    for field in tables.fields(name).values()
+    if field.codes
+]
+
+
+@quick
+@given(st.sampled_from(BOUND), st.text(alphabet="abcdeginortuv-", min_size=1, max_size=12))
+def test_a_code_is_right_if_it_is_of_the_value_set(bound: tuple[Tables, str, Field], other: str) -> None:
+    tables, name, field = bound
+    for code in (*sorted(field.codes or ()), other):
+        value = [code] if field.is_list else code
+        faults = [i for i in validate({"resourceType": name, field.name: value}, tables) if "value set" in i.text]
+        location = f"{name}.{field.name}[0]" if field.is_list else f"{name}.{field.name}"
+        assert [i.location for i in faults] == ([] if code in (field.codes or ()) else [location])

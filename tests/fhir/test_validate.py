@@ -20,7 +20,9 @@ HEADER = "Bundle.entry[0].resource"
 PAYLOAD = "Bundle.entry[2].resource.payload[0]"
 ROUTING = f"{HEADER}.extension[0]"
 BIRTH_DATE = f"{ROUTING}.extension[2]"
+NOT_A_CODE = "is not a code of the required value set"
 UNEQUAL = "is not as long as the list of values it belongs to"
+DIV = '<div xmlns="http://www.w3.org/1999/xhtml"/>'
 
 # (where, what to put there, location of the fault, its text)
 PLANTED: list[tuple[str, Any, str, str]] = [
@@ -68,6 +70,11 @@ PLANTED: list[tuple[str, Any, str, str]] = [
     ("Bundle.meta._profile", [{"id": 3}], "Bundle.meta._profile[0].id", "is not a JSON string"),
     ("Bundle.meta._tag", [{"id": "x"}], "Bundle.meta._tag", "there is no such element"),
     ("Bundle.meta._profile", {"id": "x"}, "Bundle.meta._profile", "is not a list"),
+    ("Bundle.type", "banana", "Bundle.type", NOT_A_CODE),
+    ("Bundle.type", "Message", "Bundle.type", NOT_A_CODE),
+    (f"{HEADER}.response", {"identifier": "1", "code": "good"}, f"{HEADER}.response.code", NOT_A_CODE),
+    (f"{HEADER}.text", {"status": "some", "div": DIV}, f"{HEADER}.text.status", NOT_A_CODE),
+    ("Bundle.entry[2].resource.status", "not-done", "Bundle.entry[2].resource.status", NOT_A_CODE),
     (f"{HEADER}.text", {"status": "empty", "div": "x"}, f"{HEADER}.text.div", "is not one well-formed XHTML div"),
 ]  # fmt: skip
 
@@ -126,6 +133,28 @@ def test_a_primitive_may_have_extensions_in_place_of_its_value(message: dict[str
     message = planted(message, "Bundle.meta.profile", [None, "https://example.org"])
     message = planted(message, "Bundle.meta._profile", [reason, None])
     assert found(message, stu3) == []
+
+
+@pytest.mark.parametrize(
+    ("codes", "location", "text"),
+    [
+        (["mon", "someday"], "[1]", NOT_A_CODE),
+        (["mon", 7], "[1]", "is not a JSON string"),
+        (["mon", []], "[1]", "is not a JSON string"),
+        (["mon", None], "[1]", "is null"),
+        ([], "", "is empty"),
+        ("mon", "", "is not a list"),
+    ],
+)
+def test_each_code_of_a_list_is_one_of_the_value_set(codes: Any, location: str, text: str, stu3: Tables) -> None:
+    role = {"resourceType": "PractitionerRole", "availableTime": [{"daysOfWeek": codes}]}
+    assert found(role, stu3) == [("error", f"PractitionerRole.availableTime[0].daysOfWeek{location}", text)]
+
+
+def test_a_code_of_one_version_only(stu3: Tables, r4: Tables) -> None:
+    patient = {"resourceType": "Patient", "identifier": [{"use": "old"}]}
+    assert found(patient, r4) == []
+    assert found(patient, stu3) == [("error", "Patient.identifier[0].use", NOT_A_CODE)]
 
 
 def test_a_strange_time_zone_is_a_warning(message: dict[str, Any], stu3: Tables) -> None:
