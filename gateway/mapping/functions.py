@@ -17,6 +17,7 @@ from gateway.mapping.collecting import Build
 from gateway.mapping.forms import suggestion
 from gateway.mapping.syntax import Call, ExpressionError
 from gateway.mapping.terms import Apply, Constant, Term
+from gateway.nhs_number import is_nhs_number
 
 if TYPE_CHECKING:
     from gateway.mapping.checker import Checker
@@ -62,7 +63,7 @@ _SIMPLE: Final[dict[str, Simple]] = {
     "toDate": _helper(moments.to_date, "string", gives="date", may_be_absent=True),
     "toDateTime": _helper(moments.to_date_time, "string", gives="dateTime", may_be_absent=True),
     "isUuid": _helper(runtime.is_uuid, "string", gives="boolean"),
-    "isNhsNumber": _helper(runtime.is_nhs_number, "string", gives="boolean"),
+    "isNhsNumber": _helper(is_nhs_number, "string", gives="boolean"),
     "isInstant": _helper(runtime.is_instant, "string", gives="boolean"),
 }
 

@@ -7,7 +7,6 @@ import uuid
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
-from operator import mul
 from typing import Any, Final, NoReturn
 
 from gateway.errors import Issue, Refusal
@@ -23,7 +22,6 @@ _TRUTH: Final = {
     **dict.fromkeys(("false", "f", "no", "n", "0", "0.0"), False),
 }
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_WEIGHTS: Final = (10, 9, 8, 7, 6, 5, 4, 3, 2, 1)
 # FHIR R4, "Primitive Types", instant; without the leap second, which Python has not.
 _INSTANT: Final = re.compile(
     r"[0-9]{4}-[01][0-9]-[0-3][0-9]T[0-2][0-9]:[0-5][0-9]:[0-5][0-9](?:\.[0-9]{1,9})?"
@@ -240,15 +238,6 @@ def is_instant(value: str) -> bool:
 def is_uuid(value: str) -> bool:
     """Whether it is a UUID in its usual form of 36 characters (RFC 9562, section 4)."""
     return _UUID.fullmatch(value) is not None
-
-
-def is_nhs_number(value: str) -> bool:
-    """Whether it is ten digits that pass modulus 11 (NHS Data Dictionary, NHS NUMBER)."""
-    if len(value) != 10 or not (value.isascii() and value.isdigit()):
-        return False
-    # The check digit has weight 1; the code of '0' drops out, because it is multiplied by 55.
-    weighted: int = sum(map(mul, _WEIGHTS, value.encode()))
-    return weighted % 11 == 0
 
 
 def uuid5(namespace: str) -> Callable[[str], str]:

@@ -10,7 +10,6 @@ import pytest
 from gateway.errors import Refusal
 from gateway.mapping import runtime
 from gateway.mapping.context import Context
-from gateway.nhs_number import is_nhs_number
 from tests.mapping.conftest import HEAD, OUTPUT, Evaluate, Load
 
 SOURCE: dict[str, Any] = {
@@ -380,11 +379,6 @@ def test_two_resources_under_one_url_are_refused(evaluate: Evaluate) -> None:
 )
 def test_an_instant_is_full_and_has_a_zone(text: str, expected: bool) -> None:
     assert runtime.is_instant(text) is expected
-
-
-@pytest.mark.parametrize("number", [f"{n:010d}" for n in range(9_990_000_000, 9_990_000_400)])
-def test_nhs_numbers_are_told_as_the_rest_of_the_gateway_tells_them(number: str) -> None:
-    assert runtime.is_nhs_number(number) is is_nhs_number(number)
 
 
 def test_what_the_caller_gives_is_named(evaluate: Evaluate) -> None:
