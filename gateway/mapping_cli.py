@@ -12,9 +12,11 @@ import typer
 
 from gateway.errors import ConfigurationError, Issue, ModuleError, Refusal
 from gateway.mapping.context import NAMES
+from gateway.mapping.coverage import Branch, Code, Coverage
+from gateway.mapping.explain import Explained, explain
 from gateway.mapping.forms import forms, suggestion
 from gateway.mapping.module import Module
-from gateway.mapping.tools import cases, faults, layout, messages, roundtrip, skeleton
+from gateway.mapping.tools import cases, faults, layout, messages, reach, roundtrip, skeleton
 from gateway.mapping.tools import schema as schemas
 from gateway.mapping.tools.difference import text
 from gateway.mapping.tools.workspace import Workspace
@@ -116,6 +118,50 @@ def run(  # noqa: PLR0913, PLR0917  # the options of a command
     if wrong := messages.errors(output, forms()[chosen.target]):
         raise Refusal(wrong)
     typer.echo(messages.as_xml(output, forms()[chosen.target]) if as_xml else messages.as_json(output))
+
+
+@app.command("explain")
+@_refusals
+def explain_output(
+    module: Name,
+    file: Message,
+    param: Params = None,
+    inputs: Inputs = None,
+    mappings: Folder = None,
+    as_json: AsJson = False,
+) -> None:
+    """Map one message, and tell of every value that comes out: where it was, what made it, which ConceptMap row."""
+    chosen, context = _module(_workspace(mappings), module, param)
+    parsed = messages.read(file, forms()[chosen.source])
+    found = explain(chosen, parsed.resource, cases.context(context, ""), _further(chosen, inputs))
+    if as_json:
+        _print_json([msgspec.to_builtins(one) | {"rows": [row._asdict() for row in one.rows]} for one in found])
+        return
+    for one in found:
+        about = "from" if one.exact else "about"
+        _say(f"{one.path} = {text(one.value)}")
+        _say("".join(f"    {about} {source}\n" for source in one.sources) + f"    by {_place(one)}  {one.text}")
+        for row in one.rows:
+            _say(f"    ConceptMap {row.conceptmap}: {row.code} → {row.translation}  ({row.file})")
+
+
+@app.command("coverage")
+@_refusals
+def cover(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
+    """Tell which branches and codes of modules no case reaches, and which values of its cases a module never uses.
+
+    A branch of a fragment counts as reached when a case of any module that is looked at reaches it.
+    """
+    found = reach.reach(_workspace(mappings), modules or ())
+    if as_json:
+        _print_json({file: _coverage(one) for file, one in found.items()})
+        return
+    for name, one in found.items():
+        _say(f"{name}: {one.reached} of {len(one.branches) + len(one.codes)} branches and codes reached")
+        for missed in one.unreached:
+            _say(f"    {_missed(missed)}")
+        for path in one.unused:
+            _say(f"    not used and not ignored: {path}")
 
 
 @app.command("roundtrip")
@@ -272,6 +318,29 @@ def _result(result: cases.Result) -> dict[str, Any]:
 
 def _trip(trip: roundtrip.RoundTrip) -> dict[str, Any]:
     return {"values": trip.values, "survived": trip.survived, "differences": trip.differences}
+
+
+def _place(explained: Explained) -> str:
+    return f"{explained.file}:{explained.line}:{explained.column}"
+
+
+def _missed(missed: Branch | Code) -> str:
+    if isinstance(missed, Branch):
+        return f"{missed.file}:{missed.line}:{missed.column}: {missed.kind}: never {missed.way}"
+    return f"ConceptMap {missed.conceptmap}: never {missed.code}"
+
+
+def _coverage(found: Coverage) -> dict[str, Any]:
+    of = {Branch: "branches", Code: "codes"}
+    missed: dict[str, list[Any]] = {name: [] for name in of.values()}
+    for one in found.unreached:
+        missed[of[type(one)]].append(one._asdict())
+    return {
+        "total": len(found.branches) + len(found.codes),
+        "reached": found.reached,
+        "unreached": missed,
+        "unused": found.unused,
+    }
 
 
 def _count(number: int, thing: str) -> str:

@@ -18,6 +18,7 @@ import msgspec
 
 from gateway.errors import ConfigurationError, ModuleError, Refusal
 from gateway.mapping.context import NAMES, Context
+from gateway.mapping.coverage import Example
 from gateway.mapping.forms import forms, suggestion
 from gateway.mapping.module import Module
 from gateway.mapping.modules import CASES
@@ -88,6 +89,16 @@ def run_all(workspace: Workspace, wanted: Iterable[str]) -> tuple[list[Result], 
     return results, faults
 
 
+def example(path: Path) -> Example:
+    """What a case runs its module on.
+
+    Raises:
+        ModuleError: the file is not a case.
+    """
+    case = read(path)
+    return Example(case.input, context(case.context, str(path)), case.inputs)
+
+
 def file(module: Module, name: str) -> Path:
     """The file of a case of that name.
 
@@ -107,7 +118,7 @@ def run(module: Module, path: Path) -> Result:
     """
     case = read(path)
     try:
-        output = module.apply(case.input, context(case.context, str(path)), case.inputs)
+        output = module.apply(*example(path))
     except Refusal as refusal:
         return _compare(path, case, None, _reasons(refusal))
     result = _compare(path, case, output, None)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ModuleError
-from gateway.mapping.conceptmap import ConceptMap
-from gateway.mapping.module import Module, load_module
+from gateway.mapping.module import Module, diagnose, load_module
 from gateway.mapping.modules import Modules
 from gateway.mapping.tools.workspace import Workspace
 
@@ -54,19 +53,13 @@ def find(workspace: Workspace, wanted: Iterable[str] = ()) -> list[Fault]:
     modules: list[Module] = []
     found: dict[Fault, None] = {}
     for path in files:
-        errors = _errors(path, maps, modules)
+        errors = diagnose(path, maps)
         found |= dict.fromkeys(map(fault, errors))
+        if not errors:
+            modules.append(load_module(path, maps))
     if not names:
         found |= dict.fromkeys(map(fault, _clash(modules)))
     return list(found)
-
-
-def _errors(path: Path, maps: Mapping[str, ConceptMap], modules: list[Module]) -> list[ModuleError]:
-    try:
-        modules.append(load_module(path, maps))
-    except ModuleError as error:
-        return [error]
-    return []
 
 
 def _clash(modules: list[Module]) -> list[ModuleError]:

@@ -84,3 +84,11 @@ def test_a_module_or_folder_that_is_not_there_is_told_in_one_line(mapping: Comma
     done = mapping("validate", where=tmp_path / "none")
     assert (done.returncode, done.stdout) == (2, "")
     assert "there is no such folder" in done.stderr
+
+
+def test_all_faults_are_told_at_once(mapping: Command, folder: Path) -> None:
+    replace(folder / "back.yaml", "{{ CloudEvent.id }}", "{{ CloudEvent.idd }}")
+    replace(folder / "back.yaml", "{{ CloudEvent.time }}", "{{ CloudEvent.tiem }}")
+    replace(folder / "there.yaml", "target: cloudevent", "target: cloudevnt")
+    found = json.loads(mapping("validate", "--json").stdout)["faults"]
+    assert [(Path(one["file"]).stem, one["line"]) for one in found] == [("back", 8), ("back", 11), ("there", 6)]
