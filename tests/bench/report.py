@@ -12,6 +12,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from tests.bench.library import GATEWAY
 from tests.bench.scenarios import Measure
 
 ECHO_JSON, ECHO_XML = "bare ASGI echo, JSON", "bare ASGI echo, XML"
@@ -25,14 +26,16 @@ BESIDE = {
 
 Round = dict[str, Measure]
 Steps = dict[str, dict[str, float]]
+Bridges = dict[str, Any]
 
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured: the scenarios of each round, and the steps of each."""
+    """All that was measured, each in every round: the scenarios, the steps of an accept, the bridges."""
 
     rounds: list[Round]
     steps: list[Steps]
+    bridges: list[Bridges]
 
     def each(self, name: str, figure: Callable[[Measure], float | None]) -> list[float]:
         """A figure of a scenario in each round; nothing where the system does not tell it."""
@@ -57,13 +60,16 @@ def print_report(console: Console, conditions: dict[str, str], results: Results)
         ("Beside the bare ASGI echo of the same body", _scenarios(results)),
         ("Group commit against a commit per event", _commits(results)),
         ("Where the CPU time of an accept goes", _steps(results)),
+        ("Mapping modules beside the same written by hand in Python", _twins(results)),
+        ("XML in, validated, mapped to the signal of MNS, validated, JSON out", _library(results)),
     ):
         console.print(f"\n{title}", style="bold")
         console.print(table)
     console.print(
         "\nEach figure is the median of the rounds, over the least and the most. A share is against the echo in the same"
         "\nround: of rate, the rates; of CPU, the echo's CPU time of a request against this one's. The rates are of this"
-        "\nmachine, which also makes the load; the shares, and most of all those of CPU, are what to compare.",
+        "\nmachine, which also makes the load; the shares, and most of all those of CPU, are what to compare. Of a module and its"
+        "\ntwin, and of the ways from XML to JSON, the best of seven batches counts in each round.",
         style="dim",
     )
 
@@ -80,6 +86,7 @@ def as_json(conditions: dict[str, str], results: Results) -> dict[str, Any]:
             for measures in results.rounds
         ],
         "steps_cpu_us": results.steps,
+        "bridges_cpu_us": results.bridges,
     }
 
 
@@ -126,6 +133,31 @@ def _steps(results: Results) -> Table:
     row("+ the echo: sockets, HTTP, loop", lambda one: one.echo)
     row("+ what is left", lambda one: one.measured - one.echo - one.application)
     row("= measured: durable accept", lambda one: one.measured)
+    return table
+
+
+def _twins(results: Results) -> Table:
+    table = _table("", "module CPU µs", "by hand CPU µs", "times as long")
+    for name in results.bridges[0]["twins"]:
+        timed = [one["twins"][name] for one in results.bridges]
+        table.add_row(
+            name,
+            _spread([one["module"] for one in timed], "{:.2f}"),
+            _spread([one["twin"] for one in timed], "{:.2f}"),
+            _spread([one["module"] / one["twin"] for one in timed], "{:.2f}"),
+        )
+    return table
+
+
+def _library(results: Results) -> Table:
+    table = _table("", "CPU µs", "times as long")
+    for name in results.bridges[0]["library"]:
+        timed = [one["library"] for one in results.bridges]
+        table.add_row(
+            name,
+            _spread([one[name] for one in timed], "{:,.0f}"),
+            _spread([one[name] / one[GATEWAY] for one in timed], "{:.1f}"),
+        )
     return table
 
 

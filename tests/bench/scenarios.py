@@ -94,6 +94,12 @@ def steps(folder: Path, seconds: float) -> dict[str, dict[str, float]]:
     return timed
 
 
+def bridges(seconds: float) -> dict[str, Any]:
+    """The CPU microseconds of each mapping module and its twin, and of each way from XML to JSON."""
+    timed: dict[str, Any] = tool("tests.bench.bridges", str(seconds), seconds=4 * seconds)
+    return timed
+
+
 def _loaded(server: Server, syntax: Syntax, seconds: float, expect: str) -> Measure:
     before = server.cpu_seconds()
     done = load(server.port, syntax, PUBLISH, seconds, expect)

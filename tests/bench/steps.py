@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import json
 import os
-import statistics
 import sys
 import time
 from collections.abc import Awaitable, Callable
@@ -35,8 +34,7 @@ from gateway.store.base import Acceptance
 from gateway.subscriptions.plan import plan
 from tests.bench.messages import PUBLISH, Message, message
 from tests.bench.processes import IN_FLIGHT
-
-_BATCHES = 7
+from tests.bench.timing import microseconds
 
 
 class Steps:
@@ -57,7 +55,7 @@ class Steps:
             "headers": self._check_headers, "parse": self._parse, "event type": self._type, "validate": self._validate,
             "map in": self._map_in, "match": self._match, "metrics": self._count, "log": self._tell,
         }  # fmt: skip
-        return {name: _microseconds(step, seconds / len(steps)) for name, step in steps.items()}
+        return {name: microseconds(step, seconds / len(steps)) for name, step in steps.items()}
 
     async def accept(self, seconds: float) -> float:
         """CPU microseconds of an event in the store, commit included, at 64 in flight."""
@@ -118,15 +116,6 @@ class Steps:
         )  # fmt: skip
 
 
-def _microseconds(step: Callable[[], object], seconds: float) -> float:
-    """The median of a few batches; the first calls, which fill caches, are not among them."""
-    batch = 1
-    while (once := _batch_seconds(step, batch)) < seconds / _BATCHES / 4:
-        batch *= 2
-    batch = max(1, round(batch * seconds / _BATCHES / once))
-    return statistics.median(_batch_seconds(step, batch) for _ in range(_BATCHES)) / batch * 1e6
-
-
 async def _microseconds_together(work: Callable[[], Awaitable[None]], seconds: float) -> float:
     """CPU microseconds of one `work`, as 64 tasks do it again and again."""
     count, deadline, started = 0, time.monotonic() + seconds, time.process_time()
@@ -139,13 +128,6 @@ async def _microseconds_together(work: Callable[[], Awaitable[None]], seconds: f
 
     await asyncio.gather(*(work_until_then() for _ in range(IN_FLIGHT)))
     return (time.process_time() - started) / count * 1e6
-
-
-def _batch_seconds(step: Callable[[], object], batch: int) -> float:
-    started = time.process_time()
-    for _ in range(batch):
-        step()
-    return time.process_time() - started
 
 
 async def measure(seconds: float) -> dict[str, dict[str, float]]:

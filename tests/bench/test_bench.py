@@ -10,12 +10,14 @@ from typing import Any
 import msgspec
 import pytest
 
-from tests.bench import report
+from tests.bench import library, report
 from tests.bench.__main__ import SCENARIOS
+from tests.bench.bridges import BRIDGES
 from tests.bench.processes import BenchError
 from tests.bench.scenarios import _expect
 
 STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metrics", "log", "accept", "application"}
+WAYS = {library.GATEWAY, library.OBJECTS, library.JSON_FORM}
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +37,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
 
 def test_prints_every_scenario_and_step(run: tuple[str, dict[str, Any]]) -> None:
     printed, _ = run
-    for name in (*SCENARIOS, *STEPS, "file system", "load average", "measured: durable accept"):
+    for name in (*SCENARIOS, *STEPS, *BRIDGES, *WAYS, "file system", "load average", "measured: durable accept"):
         assert name in printed, name
 
 
@@ -53,6 +55,20 @@ def test_writes_the_time_of_every_step_for_both_syntaxes(run: tuple[str, dict[st
     for timed in steps.values():
         assert timed.keys() == STEPS
         assert all(microseconds > 0 for microseconds in timed.values())
+
+
+def test_writes_the_time_of_every_mapping_and_of_its_twin(run: tuple[str, dict[str, Any]]) -> None:
+    (bridges,) = run[1]["bridges_cpu_us"]
+    assert bridges["twins"].keys() == BRIDGES.keys()
+    for timed in bridges["twins"].values():
+        assert timed.keys() == {"module", "twin"}
+        assert all(microseconds > 0 for microseconds in timed.values())
+
+
+def test_writes_the_time_of_every_way_from_xml_to_json(run: tuple[str, dict[str, Any]]) -> None:
+    (bridges,) = run[1]["bridges_cpu_us"]
+    assert bridges["library"].keys() == WAYS
+    assert all(microseconds > 0 for microseconds in bridges["library"].values())
 
 
 def test_every_scenario_over_http_is_beside_an_echo_that_is_measured() -> None:
