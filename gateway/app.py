@@ -35,8 +35,8 @@ from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
+from gateway.subscriptions.subscription import Subscription
 from mesh.mailbox import Mailbox, MailboxSettings
-from mesh.outcome import Result
 
 log = structlog.get_logger()
 
@@ -60,7 +60,7 @@ class Gateway:
         self.mailbox = Mailbox(_mailbox_settings(settings)) if settings.mesh.url else None
         self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
         self.index = Index()
-        self.book = Book(self.store, self.index)
+        self.book = Book(self.store, self.index, self._still_allowed)
         self.authenticator = Authenticator(settings.security.mode, self.applications)
 
     async def start(self) -> None:
@@ -113,19 +113,28 @@ class Gateway:
             authenticator=self.authenticator,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
-            anywhere=self.settings.security.mode == "open",
+            loopback=self.settings.security.mode == "open",
         )
 
-    async def check_mesh(self) -> str:
-        """How MESH is: `ok`, `not set up`, or what an attempt to reach it came to."""
-        if self.mailbox is None:
-            return "not set up"
-        outcome = await asyncio.to_thread(self.mailbox.ping)
-        return "ok" if outcome.result is Result.ACCEPTED else outcome.result
+    async def checks(self) -> dict[str, str]:
+        """How the store, its migrations and MESH are: `ok`, or what is wrong."""
+        return await self.store.check() | {"mesh": self.schedule.mesh_state if self.schedule else "not set up"}
+
+    def _still_allowed(self, subscription: Subscription) -> bool:
+        """Whether the application of a kept subscription may still have it; in open mode every caller may."""
+        if self.settings.security.mode == "open":
+            return True
+        owner = self.applications.with_id(subscription.application)
+        return (
+            owner is not None
+            and all(owner.may_subscribe(event_type, subscription.kind) for event_type in subscription.event_types)
+            and (subscription.channel != "mesh" or owner.may_use_mailbox(subscription.endpoint))
+        )
 
     def _channels(self) -> dict[str, Channel]:
         settings = self.settings
-        webhook = Webhook(settings.delivery.webhook_seconds, settings.security.mode == "open", self.book.get)
+        loopback = settings.security.mode == "open"
+        webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find)
         channels: dict[str, Channel] = {"rest-hook": webhook}
         if self.mailbox:
             channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads)
@@ -166,7 +175,7 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
         MESH is told of too, but a MESH that is away does not make the gateway unready: what is for it waits in the
         store.
         """
-        checks = await gateway.store.check() | {"mesh": await gateway.check_mesh()}
+        checks = await gateway.checks()
         ready = checks["store"] == checks["migrations"] == "ok"
         status = "not ready" if not ready else "ok" if checks["mesh"] in {"ok", "not set up"} else "degraded"
         return JSONResponse({"status": status, "checks": checks}, 200 if ready else 503)

@@ -84,6 +84,10 @@ class Applications:
             for mailbox in application.mailboxes:
                 _claim(self._by_mailbox, mailbox, application)
 
+    def with_id(self, application: str) -> Application | None:
+        """The party of that id."""
+        return self._by_id.get(application)
+
     def with_asid(self, asid: str) -> Application | None:
         """The party that calls as that accredited system."""
         return self._by_asid.get(asid)

@@ -11,6 +11,7 @@ import http.server
 import os
 import shlex
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -27,6 +28,7 @@ from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.resources import folder as resource_folder
 from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.store.database import lock
 from gateway.store.reader import SqliteReader
 from gateway.trace import plain_console, plain_table
 from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
@@ -44,6 +46,8 @@ NEMS_HEADERS = {
     "Content-Type": "application/fhir+xml",
 }
 _PATIENCE_SECONDS = 30
+# A proxy of the environment is not the way to this machine.
+_HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 class Demo:
@@ -65,6 +69,8 @@ class Demo:
         Raises:
             ConfigurationError: something cannot be started, or does not answer.
         """
+        for port in (self._port, self._mesh.port):
+            _refuse_taken(port)
         self._clear()
         # SIGTERM ends it as Ctrl-C does, so that nothing is left running.
         signal.signal(signal.SIGTERM, signal.default_int_handler)
@@ -78,10 +84,18 @@ class Demo:
                 raise ConfigurationError(str(error)) from None
 
     def _clear(self) -> None:
-        """Remove what an earlier demo left, and nothing else."""
-        self._folder.mkdir(parents=True, exist_ok=True)
-        for path in (*self._folder.glob("gateway.db*"), *self._folder.glob("*.log")):
-            path.unlink()
+        """Remove what an earlier demo left, and nothing else.
+
+        Raises:
+            ConfigurationError: the folder holds a database that is not a demo's, or that is in use.
+        """
+        mark = self._folder / "made-by-gateway-demo"
+        if self._database.exists() and not mark.exists():
+            raise ConfigurationError(f"{self._folder} holds a database that no demo made; choose another --folder")
+        with contextlib.closing(lock(self._database)):
+            mark.touch()
+            for path in (*self._folder.glob("gateway.db*"), *self._folder.glob("*.log")):
+                path.unlink()
 
     @contextlib.contextmanager
     def _gateway(self) -> Iterator[subprocess.Popen[bytes]]:
@@ -101,6 +115,7 @@ class Demo:
 
     def _environment(self) -> dict[str, str]:
         return {
+            "NO_PROXY": "127.0.0.1",
             "GATEWAY_HTTP__PORT": str(self._port),
             "GATEWAY_STORE__URL": f"sqlite:///{self._database}",
             "GATEWAY_MESH__URL": self._mesh.url,
@@ -114,7 +129,7 @@ class Demo:
         deadline = time.monotonic() + _PATIENCE_SECONDS
         while time.monotonic() < deadline and process.poll() is None:
             with contextlib.suppress(OSError):
-                urllib.request.urlopen(f"{self._url}/readyz", timeout=2)  # noqa: S310  # loopback
+                _HTTP.open(f"{self._url}/readyz", timeout=2)
                 return
             time.sleep(0.1)
         last = log.read_text(errors="replace").strip().splitlines()[-1:]
@@ -139,7 +154,7 @@ class Demo:
     def _post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
         request = urllib.request.Request(f"{self._url}{path}", body, headers, method="POST")  # noqa: S310  # loopback
         try:
-            urllib.request.urlopen(request, timeout=_PATIENCE_SECONDS)  # noqa: S310
+            _HTTP.open(request, timeout=_PATIENCE_SECONDS)
         except urllib.error.HTTPError as error:
             raise ConfigurationError(f"{path} answered {error.code}: {error.read().decode()}") from None
 
@@ -156,6 +171,17 @@ class Demo:
         self._console.print(f"  {database} {command} events list\n", markup=False)
         if process.wait() != 0:
             raise ConfigurationError(f"the gateway stopped; see {self._folder / 'gateway.log'}")
+
+
+def _refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            raise ConfigurationError(
+                f"cannot listen on 127.0.0.1:{port}: it is in use; choose --port or --mesh-port"
+            ) from None
 
 
 def nems_subscription(event: str) -> bytes:

@@ -60,7 +60,8 @@ class Delivery:
 
     `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
     MESH's; `headers` are a webhook's; `attempts` counts those made; `uncertain` says that an earlier attempt may have
-    arrived.
+    arrived. `claim` numbers its leases, so that the
+    verdict of an earlier one can be told from that of the present.
     """
 
     id: int
@@ -73,6 +74,7 @@ class Delivery:
     partner_id: str = ""
     attempts: int = 0
     uncertain: bool = False
+    claim: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +94,7 @@ class Attempt:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What an attempt means for its delivery.
+    """What an attempt means for its delivery, which it was made for under the lease number `claim`.
 
     `next_ms` is when it may be claimed again (epoch milliseconds) if it stays pending; `uncertain` says that the
     attempt may have arrived; `remote_id` is the id the other side gave the notification.
@@ -100,6 +102,7 @@ class Verdict:
 
     attempt: Attempt
     state: DeliveryState
+    claim: int = 0
     next_ms: int = 0
     uncertain: bool = False
     remote_id: str = ""

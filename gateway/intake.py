@@ -31,18 +31,16 @@ log = structlog.get_logger()
 class Outbox(Protocol):
     """Takes over fresh deliveries, so that their first attempt needs no claim."""
 
-    def reserve(self, count: int) -> int:
-        """Make room for `count` deliveries: when the lease on them ends (epoch milliseconds), or 0 when there is no
-        room.
-        """
+    def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> tuple[Sequence[Delivery], int]:
+        """Make room for as many of the deliveries as may be: those, and when the lease on them ends (epoch ms)."""
         ...
 
     def offer(self, event: Event, deliveries: Sequence[Delivery], lease_ms: int) -> None:
         """Start on deliveries that are now kept under that lease."""
         ...
 
-    def give_back(self, count: int) -> None:
-        """Free reserved room whose deliveries were not kept after all."""
+    def give_back(self, event: Event, deliveries: Sequence[Delivery]) -> None:
+        """Free the room of deliveries that were not kept after all."""
         ...
 
 
@@ -104,15 +102,14 @@ class Intake:
     async def accept(self, event: Event, event_type: EventType, inbox: InboxMessage | None = None) -> None:
         """Match the event and keep it with its deliveries, in one transaction; then hand these over."""
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
-        lease_ms = self._outbox.reserve(len(deliveries)) if deliveries else 0
+        reserved, lease_ms = self._outbox.reserve(event, deliveries)
+        leased = [delivery.id for delivery in reserved]
         try:
-            await self.store.accept(Acceptance(event, deliveries, lease_ms, inbox))
+            await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox))
         except BaseException:
-            if lease_ms:
-                self._outbox.give_back(len(deliveries))
+            self._outbox.give_back(event, reserved)
             raise
-        if lease_ms:
-            self._outbox.offer(event, deliveries, lease_ms)
+        self._outbox.offer(event, reserved, lease_ms)
         metrics.accepted(event.face, event.type)
         log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,

@@ -44,9 +44,9 @@ def _numbers(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part for part in text.split(",") if part.strip()]
 
 
-Seconds = Annotated[float, Field(gt=0)]
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
-Waits = Annotated[tuple[Annotated[float, Field(ge=0)], ...], NoDecode, BeforeValidator(_numbers)]
+Waits = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(_numbers)]
 
 
 class _Section(BaseModel):
@@ -60,6 +60,13 @@ class Http(_Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     public_url: str
     max_body_bytes: Count
+
+    @model_validator(mode="after")
+    def _reachable(self) -> Self:
+        parts = urlsplit(self.public_url)
+        if self.public_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("public_url must be http://… or https://…")
+        return self
 
     @property
     def base_url(self) -> str:
@@ -106,6 +113,8 @@ class Mesh(_Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if not self.url:
+            if self.mailbox or self.password.get_secret_value() or self.shared_key.get_secret_value():
+                raise ValueError("url is needed when mailbox, password or shared_key is set")
             return self
         host = urlsplit(self.url).hostname or ""
         if urlsplit(self.url).scheme not in {"http", "https"} or not host:
@@ -116,6 +125,11 @@ class Mesh(_Section):
                 raise ValueError(f"{name} is needed when url is set")
         if self.poll_seconds < MESH_POLL_SECONDS and not is_loopback(host):
             raise ValueError(f"poll_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
+        if bool(self.cert_file) != bool(self.key_file):
+            raise ValueError("cert_file and key_file go together")
+        for name in ("cert_file", "key_file", "ca_file"):
+            if (file := getattr(self, name)) and not Path(file).is_file():
+                raise ValueError(f"{name} {file}: there is no such file")
         return self
 
 
@@ -230,6 +244,9 @@ def _check_toml(path: Path) -> None:
 def _refuse_unknown_variables() -> None:
     known = {name.upper() for name in Settings.model_fields}
     for variable in os.environ:
+        # Kubernetes tells every pod of a Service named gateway by variables of these forms.
+        if variable.startswith((f"{PREFIX}SERVICE_", f"{PREFIX}PORT")):
+            continue
         if variable.startswith(PREFIX) and variable.removeprefix(PREFIX).split("__")[0] not in known:
             raise ConfigurationError(f"{variable}: there is no such setting; see config/default.toml")
 

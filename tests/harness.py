@@ -221,7 +221,8 @@ class Listener:
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))
-                listener.received.append(Request(self.path, dict(self.headers), body))
+                headers = {name: ", ".join(self.headers.get_all(name) or ()) for name in self.headers}
+                listener.received.append(Request(self.path, headers, body))
                 time.sleep(listener.answers.delay_seconds)
                 self.send_response(listener.answers.status)
                 for name, value in listener.answers.headers.items():

@@ -26,11 +26,11 @@ class ClaimCheck:
             trace = await self._store.trace(ids.parse(request.path_params["id"]))
         except ValueError:
             trace = None
-        if trace is None or not (application is LOCAL or self._was_told(application.id, trace)):
+        if trace is None or not (application is LOCAL or await self._was_told(application.id, trace)):
             # The same answer for both: whether an event exists is nobody else's business.
             raise Refusal.because("NO_RECORD_FOUND", "there is no such event for this application")
         return Response(trace.event.original.body, media_type=trace.event.original.media_type)
 
-    def _was_told(self, application: str, trace: EventTrace) -> bool:
-        matched = (self._book.get(one) for told in trace.deliveries for one in told.delivery.subscriptions)
+    async def _was_told(self, application: str, trace: EventTrace) -> bool:
+        matched = [await self._book.find(one) for told in trace.deliveries for one in told.delivery.subscriptions]
         return any(subscription and subscription.application == application for subscription in matched)

@@ -6,8 +6,9 @@ from typing import Any, Literal
 
 from starlette.requests import Request
 
-from gateway.clock import instant_ms
+from gateway.clock import instant_ms, now_ms
 from gateway.errors import Refusal
+from gateway.subscriptions.subscription import Subscription
 
 Syntax = Literal["xml", "json"]
 
@@ -86,12 +87,22 @@ def end_ms(subscription: dict[str, Any]) -> int | None:
     """When a Subscription ends (epoch milliseconds); None for never.
 
     Raises:
-        Refusal: `end` is not an instant.
+        Refusal: `end` is not an instant, or has passed.
     """
+    if "end" not in subscription:
+        return None
     try:
-        return instant_ms(subscription["end"]) if "end" in subscription else None
+        end = instant_ms(subscription["end"])
     except ValueError:
-        raise Refusal.because("INVALID_RESOURCE", "must be an instant", "Subscription.end") from None
+        end = 0
+    if end <= now_ms():
+        raise Refusal.because("INVALID_RESOURCE", "must be an instant that is still to come", "Subscription.end")
+    return end
+
+
+def status(subscription: Subscription) -> str:
+    """The status that its owner is told: what is kept matches, until it ends."""
+    return "off" if subscription.has_ended(now_ms()) else "active"
 
 
 def _too_large(limit: int) -> Refusal:

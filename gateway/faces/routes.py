@@ -22,12 +22,11 @@ from gateway.intake import Intake
 from gateway.subscriptions.book import Book
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
-_METHODS = ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of; `anywhere` says that webhooks may go to addresses that are not public."""
+    """What the faces are made of; `loopback` says that webhooks may go to this machine."""
 
     intake: Intake
     book: Book
@@ -35,7 +34,7 @@ class Parts:
     authenticator: Authenticator
     base_url: str
     max_body_bytes: int
-    anywhere: bool
+    loopback: bool
 
 
 class Faces:
@@ -55,7 +54,7 @@ class Faces:
         if scope["type"] == "http":
             path = scope["path"]
             busy = self._busy.get((scope["method"], path))
-            app = busy or (self._router if path.startswith(("/STU3/", "/R4/", "/claim-check/")) else app)
+            app = busy or (self._router if path.startswith(("/STU3", "/R4", "/claim-check/")) else app)
         await app(scope, receive, send)
 
 
@@ -74,10 +73,10 @@ def _nems_routes(parts: Parts) -> list[BaseRoute]:
         Route("/STU3/Subscription", guard("subscribe", subscriptions.create), methods=["POST"]),
         Route(one, guard("read", subscriptions.read), methods=["GET"]),
         Route(one, guard("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-        Route(PROCESS_MESSAGE, guard("publish", _wrong_verb), methods=_METHODS),
-        Route("/STU3/Subscription", guard("subscribe", _wrong_verb), methods=_METHODS),
-        Route(one, guard("subscribe", _wrong_verb), methods=_METHODS),
-        Route("/STU3/{rest:path}", guard("receive", _not_implemented), methods=_METHODS),
+        Route(PROCESS_MESSAGE, guard("publish", _wrong_verb)),
+        Route("/STU3/Subscription", guard("subscribe", _wrong_verb)),
+        Route(one, guard("subscribe", _wrong_verb)),
+        Route("/STU3{rest:path}", guard("receive", _not_implemented)),
     ]
 
 
@@ -85,15 +84,16 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
     """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
     subscriptions = r4_subscription.Subscriptions(
-        parts.book, parts.catalogue, parts.authenticator, parts.base_url, anywhere=parts.anywhere
+        parts.book, parts.catalogue, parts.authenticator, parts.base_url, loopback=parts.loopback
     )
     claim_check = ClaimCheck(parts.intake.store, parts.book, parts.authenticator)
     return [
         Route("/R4/Subscription", guard("subscribe", subscriptions.create), methods=["POST"]),
         Route("/R4/Subscription/{id}", guard("read", subscriptions.read), methods=["GET"]),
         Route("/R4/Subscription/{id}", guard("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-        Route("/R4/{rest:path}", guard("receive", _no_such_place), methods=_METHODS),
+        Route("/R4{rest:path}", guard("receive", _no_such_place)),
         Route("/claim-check/{id}", guard("claim-check", claim_check.read), methods=["GET"]),
+        Route("/claim-check/{rest:path}", guard("receive", _no_such_place)),
     ]
 
 
@@ -106,4 +106,4 @@ async def _not_implemented(_: Request) -> Response:
 
 
 async def _no_such_place(_: Request) -> Response:
-    raise Refusal.because("NO_RECORD_FOUND", "this face has Subscription")
+    raise Refusal.because("NO_RECORD_FOUND", "there is nothing here; this face has Subscription")

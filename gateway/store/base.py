@@ -7,7 +7,7 @@ nothing here assumes that the caller is alone: deliveries are claimed under a le
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
@@ -31,12 +31,13 @@ class InboxMessage:
 class Acceptance:
     """An event and all that is stored with it in one transaction.
 
-    `lease_ms` is when the lease of the deliveries ends, for a caller that starts on them at once; 0 leaves them to be
-    claimed.
+    `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`; the others
+    are left to be claimed.
     """
 
     event: Event
     deliveries: Sequence[Delivery]
+    leased: Collection[int] = ()
     lease_ms: int = 0
     inbox: InboxMessage | None = None
 
@@ -102,15 +103,15 @@ class Store(Protocol):
         """
         ...
 
-    async def claim(self, limit: int, now_ms: int, lease_ms: int) -> list[Claimed]:
+    async def claim(self, limit: int, now_ms: int, lease_ms: int, full: Sequence[str] = ()) -> list[Claimed]:
         """Take up to `limit` deliveries that are due, or whose lease has ended, under a lease until `lease_ms`.
 
-        One whose lease has ended comes back `uncertain`.
+        One whose lease has ended comes back `uncertain`. Those for the endpoints in `full` are left alone.
         """
         ...
 
     async def record(self, verdict: Verdict) -> None:
-        """Keep an attempt and the state it leaves its delivery in."""
+        """Keep an attempt and, unless another has taken the delivery over, the state it leaves that in."""
         ...
 
     async def release(self, delivery_ids: Sequence[int], now_ms: int) -> None:
@@ -127,6 +128,10 @@ class Store(Protocol):
 
     async def subscriptions(self) -> list[Subscription]:
         """All that are not deleted."""
+        ...
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        """One, deleted or not."""
         ...
 
     async def inbox(self, message_id: str) -> InboxMessage | None:

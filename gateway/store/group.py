@@ -48,6 +48,9 @@ class GroupWriter:
         The future raises Unavailable when the database refuses, and whatever else the job raises.
         """
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
+        if self._closing:
+            future.set_exception(Unavailable("the store is closed"))
+            return future
         self._waiting.append((job, future))
         self._wake.set()
         return future

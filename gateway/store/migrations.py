@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from gateway.errors import ConfigurationError
+
 FOLDER = Path(__file__).with_name("migrations")
 _NAME = re.compile(r"(\d{4})_(\w+)\.sql")
 
@@ -36,8 +38,14 @@ def applied(connection: sqlite3.Connection) -> set[int]:
 
 
 def migrate(connection: sqlite3.Connection, now_ms: int) -> list[Migration]:
-    """Apply those that are missing, and return them."""
+    """Apply those that are missing, and return them.
+
+    Raises:
+        ConfigurationError: a later release has been at the database.
+    """
     done = applied(connection)
+    if newer := done - {migration.number for migration in available()}:
+        raise ConfigurationError(f"the database is of a later release, by migration {max(newer)}: run that release")
     missing = [migration for migration in available() if migration.number not in done]
     for migration in missing:
         # A script takes no parameters; the values are our own.

@@ -49,6 +49,12 @@ class SqliteReader:
         sql = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608  # our own column names
         return [rows.subscription_of(row) for row in self._connection.execute(sql)]
 
+    def subscription(self, subscription_id: str) -> Subscription | None:
+        """One, deleted or not."""
+        sql = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE id = ?"  # noqa: S608
+        row = self._connection.execute(sql, (subscription_id,)).fetchone()
+        return rows.subscription_of(row) if row else None
+
     def events(self, limit: int) -> list[Event]:
         """The newest events, newest first."""
         sql = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608

@@ -20,7 +20,7 @@ EVENT = (
 )
 DELIVERY = (
     "d.id, d.event_id, d.channel, d.endpoint, d.form, d.subscriptions, d.workflow, d.partner_id, d.attempts,"
-    " d.uncertain"
+    " d.uncertain, d.claim"
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
@@ -64,10 +64,11 @@ def delivery_row(delivery: Delivery, state: str, next_ms: int) -> Row:
 
 def delivery_of(row: Row) -> Delivery:
     """The delivery of the columns DELIVERY."""
-    identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, attempts, uncertain = row
+    identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, *numbers = row
+    attempts, uncertain, claim = numbers
     return Delivery(
         identity, event_id, channel, endpoint, form, tuple(_decode(subscriptions)), workflow, partner_id, attempts,
-        bool(uncertain),
+        bool(uncertain), claim,
     )  # fmt: skip
 
 

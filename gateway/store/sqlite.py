@@ -3,35 +3,22 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import fcntl
-import secrets
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from gateway.clock import now_ms
 from gateway.errors import ConfigurationError, Unavailable
-from gateway.events import Event, Verdict
-from gateway.ids import INSTANCE_BITS
-from gateway.store import migrations, rows
+from gateway.events import Attempt, Event, Verdict
+from gateway.store import database, migrations, rows
 from gateway.store.base import Acceptance, Claimed, EventTrace, InboxMessage
 from gateway.store.group import GroupWriter
 from gateway.store.reader import SqliteReader
 from gateway.subscriptions.subscription import Subscription
 
 T = TypeVar("T")
-
-# Bodies are 4 to 20 KB: pages of 16 KB would stay half empty, pages of 4 KB chain several.
-PRAGMAS = (
-    "PRAGMA page_size = 8192",
-    "PRAGMA journal_mode = WAL",
-    "PRAGMA synchronous = FULL",
-    "PRAGMA foreign_keys = OFF",  # every writer is in this folder, and the checks cost a look-up a row
-    "PRAGMA busy_timeout = 5000",
-)
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
@@ -40,8 +27,11 @@ ADD_DELIVERY = (
     " (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms)"
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# OR IGNORE: when a lease ended during an attempt, two attempts bear one number, and the first to end is kept.
-ADD_ATTEMPT = "INSERT OR IGNORE INTO attempts VALUES (?, ?, ?, ?, ?, ?, ?)"
+# Numbered here: when a lease ended during an attempt, two attempts take themselves for the same one.
+ADD_ATTEMPT = (
+    "INSERT INTO attempts SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6"
+    " FROM attempts WHERE delivery_id = ?1"
+)
 ADD_SUBSCRIPTION = (
     f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
     " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -49,20 +39,24 @@ ADD_SUBSCRIPTION = (
 DELETE_SUBSCRIPTION = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
 # INSERT OR IGNORE: MESH repeats a message until it is acknowledged.
 ADD_INBOX = "INSERT OR IGNORE INTO mesh_inbox VALUES (?, ?, ?, ?, ?, ?, ?)"
+# The unary plus keeps SQLite on the index of what is due.
 DUE = (
     f"SELECT {rows.DELIVERY}, d.state, {rows.EVENT} FROM deliveries d"  # noqa: S608
     " JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id"
-    " WHERE d.state IN ('pending', 'sending') AND d.next_ms <= ? ORDER BY d.next_ms LIMIT ?"
+    " WHERE d.state IN ('pending', 'sending') AND d.next_ms <= ?"
+    " AND +d.endpoint NOT IN (SELECT value FROM json_each(?)) ORDER BY d.next_ms LIMIT ?"
 )
-LEASE = "UPDATE deliveries SET state = 'sending', next_ms = ?, uncertain = ? WHERE id = ?"
-# An attempt that outlived its lease must not undo what a later one achieved.
+LEASE = "UPDATE deliveries SET state = 'sending', next_ms = ?, uncertain = ?, claim = ? WHERE id = ?"
+# The verdict of a lease that another attempt has taken over counts only if it is that the notification was delivered.
 RECORD = (
-    "UPDATE deliveries SET state = ?1, attempts = ?2, uncertain = ?3, next_ms = ?4, remote_id = ?5, ended_ms = ?6"
-    " WHERE id = ?7 AND state = 'sending' AND attempts < ?2"
+    "UPDATE deliveries SET state = ?1, attempts = attempts + 1, uncertain = ?2, next_ms = ?3, remote_id = ?4,"
+    " ended_ms = ?5 WHERE id = ?6 AND ((state = 'sending' AND claim = ?7)"
+    " OR (?1 = 'delivered' AND state IN ('pending', 'sending', 'dead')))"
 )
 RELEASE = "UPDATE deliveries SET state = 'pending', next_ms = ? WHERE id = ? AND state = 'sending'"
 RELEASE_ALL = "UPDATE deliveries SET next_ms = ? WHERE state = 'sending'"
-REPORT = "UPDATE deliveries SET state = 'dead', attempts = attempts + 1, ended_ms = ? WHERE id = ? RETURNING attempts"
+REPORT = "UPDATE deliveries SET state = 'dead', attempts = attempts + 1, ended_ms = ? WHERE id = ?"
+PROBE = "UPDATE instance SET checked_ms = ?"
 
 
 class SqliteStore:
@@ -80,14 +74,14 @@ class SqliteStore:
 
     async def open(self) -> None:
         """Make the file if it is missing, migrate it, and release what a dead process left claimed."""
-        self._lock = _lock(self._path)
+        self._lock = database.lock(self._path)
         try:
-            self._connection = _connect(self._path)
-            migrate(self._connection)
-            self._instance = _instance(self._connection)
+            self._connection = database.connect(self._path)
+            migrations.migrate(self._connection, now_ms())
+            self._instance = database.instance(self._connection)
             # We hold the lock, so whoever claimed these is gone: their leases end now.
             self._connection.execute(RELEASE_ALL, (now_ms(),))
-        except sqlite3.Error as error:
+        except (sqlite3.Error, ConfigurationError) as error:
             self._lock.close()
             raise ConfigurationError(f"store {self._path}: {error}") from None
         self._reader = SqliteReader(self._path)
@@ -103,9 +97,11 @@ class SqliteStore:
 
     async def check(self) -> dict[str, str]:
         try:
+            # Written, not only read: a full disk still reads well.
+            await self._writer.submit(lambda connection: connection.execute(PROBE, (now_ms(),)))
             missing = await self._read(SqliteReader.missing_migrations)
-        except sqlite3.Error as error:
-            return {"store": type(error).__name__, "migrations": "unknown"}
+        except (Unavailable, sqlite3.Error) as error:
+            return {"store": str(error), "migrations": "unknown"}
         return {"store": "ok", "migrations": f"missing: {', '.join(missing)}" if missing else "ok"}
 
     async def accept(self, acceptance: Acceptance) -> None:
@@ -113,8 +109,9 @@ class SqliteStore:
             raise Unavailable("too many events wait to be stored")
         await self._writer.submit(lambda connection: _accept(connection, acceptance))
 
-    async def claim(self, limit: int, now_ms: int, lease_ms: int) -> list[Claimed]:
-        return await self._writer.submit(lambda connection: _claim(connection, limit, now_ms, lease_ms))
+    async def claim(self, limit: int, now_ms: int, lease_ms: int, full: Sequence[str] = ()) -> list[Claimed]:
+        values = (now_ms, rows.json_text(full), limit)
+        return await self._writer.submit(lambda connection: _claim(connection, values, lease_ms))
 
     async def record(self, verdict: Verdict) -> None:
         await self._writer.submit(lambda connection: _record(connection, verdict))
@@ -135,6 +132,9 @@ class SqliteStore:
 
     async def subscriptions(self) -> list[Subscription]:
         return await self._read(SqliteReader.subscriptions)
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        return await self._read(lambda reader: reader.subscription(subscription_id))
 
     async def inbox(self, message_id: str) -> InboxMessage | None:
         return await self._read(lambda reader: reader.inbox(message_id))
@@ -158,77 +158,28 @@ class SqliteStore:
         return await asyncio.get_running_loop().run_in_executor(self._read_thread, question, self._reader)
 
 
-def migrate(connection: sqlite3.Connection) -> list[migrations.Migration]:
-    """Bring the schema up to this release."""
-    return migrations.migrate(connection, now_ms())
-
-
-def migrate_file(path: Path) -> list[migrations.Migration]:
-    """Bring the database at `path` up to this release, making it if it is missing; what was applied.
-
-    Raises:
-        ConfigurationError: another process has it open, or it is no database.
-    """
-    with contextlib.closing(_lock(path)):
-        try:
-            with contextlib.closing(_connect(path)) as connection:
-                return migrate(connection)
-        except sqlite3.Error as error:
-            raise ConfigurationError(f"store {path}: {error}") from None
-
-
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
-    return connection
-
-
-def _lock(path: Path) -> IO[bytes]:
-    """Two processes writing one SQLite file would wait for each other up to a second at a time; so there is one."""
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        lock = path.with_name(path.name + ".lock").open("ab")
-    except OSError as error:
-        raise ConfigurationError(f"store {path}: {error.strerror}") from None
-    try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        lock.close()
-        raise ConfigurationError(
-            f"store {path}: another gateway has it open; stop it, or set GATEWAY_STORE__URL"
-        ) from None
-    return lock
-
-
-def _instance(connection: sqlite3.Connection) -> int:
-    row = connection.execute("SELECT number FROM instance").fetchone()
-    if row:
-        return int(row[0])
-    number = secrets.randbits(INSTANCE_BITS)
-    connection.execute("INSERT INTO instance VALUES (?)", (number,))
-    return number
-
-
 def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> None:
     event = acceptance.event
     original = event.original
     connection.execute(ADD_EVENT, rows.event_row(event))
     connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
-    state, next_ms = ("sending", acceptance.lease_ms) if acceptance.lease_ms else ("pending", event.received_ms)
     for delivery in acceptance.deliveries:
+        leased = delivery.id in acceptance.leased
+        state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", event.received_ms)
         connection.execute(ADD_DELIVERY, rows.delivery_row(delivery, state, next_ms))
     if acceptance.inbox:
         connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, event.row_id))
 
 
-def _claim(connection: sqlite3.Connection, limit: int, now_ms: int, lease_ms: int) -> list[Claimed]:
+def _claim(connection: sqlite3.Connection, values: tuple[object, ...], lease_ms: int) -> list[Claimed]:
     claimed, leases = [], []
-    for row in connection.execute(DUE, (now_ms, limit)).fetchall():
+    for row in connection.execute(DUE, values).fetchall():
+        *columns, uncertain, claim, state = row[:12]
         # A lease that ended tells of an attempt whose end nobody saw.
-        columns = (*row[:9], row[9] or row[10] == "sending")
-        claimed.append(Claimed(rows.delivery_of(columns), rows.event_of(row[11:]), lease_ms))
-        leases.append((lease_ms, columns[9], row[0]))
+        uncertain = uncertain or state == "sending"
+        delivery = rows.delivery_of((*columns, uncertain, claim + 1))
+        claimed.append(Claimed(delivery, rows.event_of(row[12:]), lease_ms))
+        leases.append((lease_ms, uncertain, claim + 1, delivery.id))
     connection.executemany(LEASE, leases)
     return claimed
 
@@ -236,26 +187,23 @@ def _claim(connection: sqlite3.Connection, limit: int, now_ms: int, lease_ms: in
 def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
     attempt, ended = verdict.attempt, verdict.state in {"delivered", "dead"}
     ended_ms = attempt.started_ms + attempt.duration_ms if ended else None
-    connection.execute(
-        RECORD,
-        (
-            verdict.state, attempt.number, verdict.uncertain, verdict.next_ms, verdict.remote_id, ended_ms,
-            attempt.delivery_id,
-        ),
+    values = (
+        verdict.state, verdict.uncertain, verdict.next_ms, verdict.remote_id, ended_ms, attempt.delivery_id,
+        verdict.claim,
     )  # fmt: skip
-    connection.execute(
-        ADD_ATTEMPT,
-        (
-            attempt.delivery_id, attempt.number, attempt.started_ms, attempt.duration_ms, attempt.outcome,
-            attempt.status, attempt.detail,
-        ),
+    connection.execute(RECORD, values)
+    _add_attempt(connection, attempt)
+
+
+def _add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
+    values = (
+        attempt.delivery_id, attempt.started_ms, attempt.duration_ms, attempt.outcome, attempt.status, attempt.detail,
     )  # fmt: skip
+    connection.execute(ADD_ATTEMPT, values)
 
 
 def _report(connection: sqlite3.Connection, message: InboxMessage, delivery_id: int) -> None:
     if connection.execute(ADD_INBOX, rows.inbox_row(message)).rowcount == 0:
         return
-    row = connection.execute(REPORT, (message.received_ms, delivery_id)).fetchone()
-    if row:
-        attempt = (delivery_id, row[0], message.received_ms, 0, "reported", None, message.reason)
-        connection.execute(ADD_ATTEMPT, attempt)
+    if connection.execute(REPORT, (message.received_ms, delivery_id)).rowcount:
+        _add_attempt(connection, Attempt(delivery_id, 0, message.received_ms, 0, "reported", None, message.reason))

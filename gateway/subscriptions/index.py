@@ -50,13 +50,13 @@ class Index:
         found = [*self._by_key.get((event.type, None), {}).values()]
         if event.subject is not None:
             found += self._by_key.get((event.type, event.subject), {}).values()
-        return [one for one in found if one.end_ms is None or event.received_ms < one.end_ms]
+        return [one for one in found if not one.has_ended(event.received_ms)]
 
-    def twin_of(self, subscription: Subscription) -> Subscription | None:
+    def twin_of(self, subscription: Subscription, now_ms: int) -> Subscription | None:
         """One of the same application that would deliver the same events to the same endpoint in the same form."""
         for key in self._keys(subscription):
             for other in self._by_key.get(key, {}).values():
-                if _identity(other) == _identity(subscription):
+                if _identity(other) == _identity(subscription) and not other.has_ended(now_ms):
                     return other
         return None
 

@@ -35,6 +35,10 @@ class Subscription:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     end_ms: int | None = None
 
+    def has_ended(self, now_ms: int) -> bool:
+        """Whether its `end` has passed."""
+        return self.end_ms is not None and self.end_ms <= now_ms
+
     @property
     def kind(self) -> Kind:
         """Explicit when it names a patient (NEMS: the presence of Patient.identifier)."""

@@ -22,6 +22,11 @@ PYTHON = Path(__file__).resolve().parents[2] / ".venv-mesh" / "bin" / "python"
 """The environment that `make install` makes for mesh-sandbox."""
 
 
+# A proxy of the environment is not the way to this machine.
+_HTTP = requests.Session()
+_HTTP.trust_env = False
+
+
 class LocalMeshError(RuntimeError):
     """The local MESH cannot be started; the message says what to do."""
 
@@ -118,17 +123,17 @@ class LocalMesh:
 
     def fault(self, kind: str, **order: object) -> None:
         """Order a failure: the fields of `Fault` in app.py."""
-        requests.post(f"{self.url}/faults", json={"kind": kind, **order}, timeout=10).raise_for_status()
+        _HTTP.post(f"{self.url}/faults", json={"kind": kind, **order}, timeout=10).raise_for_status()
 
     def clear_faults(self) -> None:
         """Take back every failure that was ordered."""
-        requests.delete(f"{self.url}/faults", timeout=10).raise_for_status()
+        _HTTP.delete(f"{self.url}/faults", timeout=10).raise_for_status()
 
     def clear(self) -> None:
         """Empty every mailbox."""
         for mailbox_id in self.mailboxes:
             url = f"{self.url}/messageexchange/admin/reset/{mailbox_id}"
-            requests.delete(url, timeout=10).raise_for_status()
+            _HTTP.delete(url, timeout=10).raise_for_status()
 
     def report(self, mailbox_id: str, *, linked_message_id: str, local_id: str, workflow_id: str) -> None:
         """Put into a mailbox what MESH sends the sender of a message that nobody collected: a REPORT with code 14."""
@@ -140,7 +145,7 @@ class LocalMesh:
             "code": "14",
             "description": "Message not collected",
         }
-        requests.post(f"{self.url}/messageexchange/admin/report", json=report, timeout=10).raise_for_status()
+        _HTTP.post(f"{self.url}/messageexchange/admin/report", json=report, timeout=10).raise_for_status()
 
     def _listen(self) -> socket.socket:
         """Open the port here and hand it down, so that nobody can take it in between."""
@@ -188,7 +193,7 @@ class LocalMesh:
         where = self._log or "LocalMesh(log=...) would say why"
         while process.poll() is None and time.monotonic() < deadline:
             with contextlib.suppress(requests.RequestException):
-                if requests.get(f"{self.url}/health", timeout=1).ok:
+                if _HTTP.get(f"{self.url}/health", timeout=1).ok:
                     return
         ended = process.returncode
         problem = "does not answer" if ended is None else f"ended with status {ended}"

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import asyncio
+import resource
+import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from dataclasses import replace
@@ -10,9 +12,10 @@ import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.events import Delivery, Event
-from gateway.store.base import Acceptance, InboxMessage
+from gateway.store.base import Acceptance, DeliveryTrace, InboxMessage
+from gateway.store.database import migrate_file
 from gateway.store.reader import SqliteReader
-from gateway.store.sqlite import SqliteStore, migrate_file
+from gateway.store.sqlite import SqliteStore
 from tests.samples import delivery, event, subscription, verdict
 
 SOON, LATER, MUCH_LATER = 2_000_000_000_000, 2_000_000_060_000, 2_000_000_600_000
@@ -29,8 +32,14 @@ async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
 async def accept(store: SqliteStore, deliveries: int = 1, lease_ms: int = 0) -> tuple[Event, list[Delivery]]:
     one = event()
     made = [delivery(one) for _ in range(deliveries)]
-    await store.accept(Acceptance(one, made, lease_ms))
+    await store.accept(Acceptance(one, made, [each.id for each in made] if lease_ms else (), lease_ms))
     return one, made
+
+
+async def deliveries_of(store: SqliteStore, one: Event) -> tuple[DeliveryTrace, ...]:
+    trace = await store.trace(one.row_id)
+    assert trace
+    return trace.deliveries
 
 
 async def test_an_accepted_event_is_read_back_whole(store: SqliteStore) -> None:
@@ -104,7 +113,7 @@ async def test_when_too_many_wait_nothing_more_is_taken(tmp_path: Path) -> None:
 async def test_a_due_delivery_is_claimed_once(store: SqliteStore) -> None:
     one, (made,) = await accept(store)
     (claimed,) = await store.claim(10, SOON, LATER)
-    assert (claimed.delivery, claimed.event, claimed.lease_ms) == (made, one, LATER)
+    assert (claimed.delivery, claimed.event, claimed.lease_ms) == (replace(made, claim=1), one, LATER)
     assert await store.claim(10, SOON, LATER) == []
 
 
@@ -143,14 +152,14 @@ async def test_what_a_dead_process_had_claimed_is_due_at_once_and_uncertain(tmp_
     await store.close()
     await store.open()
     (claimed,) = await store.claim(10, SOON, LATER)
-    assert claimed.delivery == replace(made, uncertain=True)
+    assert claimed.delivery == replace(made, uncertain=True, claim=1)
 
 
 async def test_a_released_delivery_is_due_at_once_and_certain(store: SqliteStore) -> None:
     _, (made,) = await accept(store, lease_ms=MUCH_LATER)
     await store.release([made.id], SOON)
     (claimed,) = await store.claim(10, SOON, LATER)
-    assert claimed.delivery == made
+    assert claimed.delivery == replace(made, claim=1)
 
 
 async def test_a_delivered_delivery_is_done(store: SqliteStore) -> None:
@@ -175,18 +184,42 @@ async def test_a_failed_delivery_is_due_when_its_verdict_says(store: SqliteStore
     await store.record(verdict(made, "pending", next_ms=SOON + 5, uncertain=True))
     assert await store.claim(10, SOON + 4, LATER) == []
     (claimed,) = await store.claim(10, SOON + 5, LATER)
-    assert claimed.delivery == replace(made, attempts=1, uncertain=True)
+    assert claimed.delivery == replace(made, attempts=1, uncertain=True, claim=1)
 
 
-async def test_an_attempt_that_outlived_its_lease_does_not_undo_a_later_one(store: SqliteStore) -> None:
-    one, (made,) = await accept(store)
-    await store.claim(10, SOON, LATER)
-    (second,) = await store.claim(10, LATER, MUCH_LATER)
-    await store.record(verdict(second.delivery))
-    await store.record(verdict(made, "pending", next_ms=SOON))
-    trace = await store.trace(one.row_id)
-    assert trace
-    assert trace.deliveries[0].state == "delivered"
+@pytest.mark.parametrize("first", ["late", "present"])
+async def test_a_late_failure_never_undoes_a_delivery(store: SqliteStore, first: str) -> None:
+    """Two attempts of one delivery, since the lease of the earlier ended; their verdicts come in either order."""
+    one, _ = await accept(store)
+    (late,) = await store.claim(10, SOON, LATER)
+    (present,) = await store.claim(10, LATER, MUCH_LATER)
+    verdicts = [verdict(late.delivery, "pending", next_ms=SOON), verdict(present.delivery)]
+    for told in verdicts if first == "late" else reversed(verdicts):
+        await store.record(told)
+    (stands,) = await deliveries_of(store, one)
+    assert stands.state == "delivered"
+    assert sorted(attempt.outcome for attempt in stands.attempts) == ["delivered", "pending"]
+    assert [attempt.number for attempt in stands.attempts] == [1, 2]
+
+
+async def test_a_late_success_counts_whatever_the_present_attempt_came_to(store: SqliteStore) -> None:
+    one, _ = await accept(store)
+    (late,) = await store.claim(10, SOON, LATER)
+    (present,) = await store.claim(10, LATER, MUCH_LATER)
+    await store.record(verdict(present.delivery, "dead"))
+    await store.record(verdict(late.delivery))
+    (stands,) = await deliveries_of(store, one)
+    assert stands.state == "delivered"
+
+
+async def test_endpoints_that_are_full_are_left_alone(store: SqliteStore) -> None:
+    one = event()
+    slow, quick = delivery(one, endpoint="http://slow/"), delivery(one, endpoint="http://quick/")
+    await store.accept(Acceptance(one, [slow, quick]))
+    (claimed,) = await store.claim(10, SOON, LATER, ["http://slow/"])
+    assert claimed.delivery.endpoint == "http://quick/"
+    (claimed,) = await store.claim(10, SOON, LATER)
+    assert claimed.delivery.endpoint == "http://slow/"
 
 
 async def test_no_remote_id_finds_no_delivery(store: SqliteStore) -> None:
@@ -253,6 +286,51 @@ async def test_a_database_may_be_read_while_a_gateway_has_it_open(tmp_path: Path
     reader = SqliteReader(tmp_path / "gateway.db")
     assert reader.events(5) == [one]
     reader.close()
+
+
+async def test_a_deleted_subscription_is_still_found_by_its_id(store: SqliteStore) -> None:
+    one = subscription()
+    await store.add_subscription(one)
+    await store.delete_subscription(one.id, SOON)
+    assert await store.subscription(one.id) == one
+    assert await store.subscription("none") is None
+
+
+async def test_a_store_that_cannot_be_written_says_so_and_recovers(tmp_path: Path, store: SqliteStore) -> None:
+    """The size that files may have is limited, as a full disk does it."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, ((tmp_path / "gateway.db-wal").stat().st_size, hard))
+    try:
+        with pytest.raises(Unavailable):
+            await accept(store)
+        assert (await store.check())["store"] != "ok"
+        assert await store.events(9) == []
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert await store.check() == {"store": "ok", "migrations": "ok"}
+    one, _ = await accept(store)
+    assert await store.events(9) == [one]
+
+
+async def test_a_closed_store_takes_nothing(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "closed.db")
+    await store.open()
+    await store.close()
+    with pytest.raises(Unavailable):
+        await accept(store)
+
+
+async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "later.db"
+    migrate_file(path)
+    connection = sqlite3.connect(path)
+    connection.execute("INSERT INTO migrations VALUES (9999, 'later', 0)")
+    connection.commit()
+    connection.close()
+    with pytest.raises(ConfigurationError, match="of a later release, by migration 9999"):
+        await SqliteStore(path).open()
 
 
 async def test_the_state_of_the_store_is_told(store: SqliteStore) -> None:

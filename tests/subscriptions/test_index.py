@@ -39,7 +39,7 @@ def test_a_subscription_that_has_ended_matches_no_more() -> None:
 def test_a_twin_asks_for_the_same_at_the_same_place() -> None:
     one = subscription(tag="b,a")
     index = Index([one])
-    assert index.twin_of(subscription(tag="a,b")) is one
+    assert index.twin_of(subscription(tag="a,b"), 0) is one
     for different in (
         {"endpoint": "B"},
         {"application": "x"},
@@ -47,7 +47,13 @@ def test_a_twin_asks_for_the_same_at_the_same_place() -> None:
         {"tag": "c"},
         {"form": "cloudevent"},
     ):
-        assert index.twin_of(subscription(**({"tag": "a,b"} | different))) is None
+        assert index.twin_of(subscription(**({"tag": "a,b"} | different)), 0) is None
+
+
+def test_a_subscription_that_has_ended_is_nobodys_twin() -> None:
+    index = Index([subscription(end_ms=1000)])
+    assert index.twin_of(subscription(), 999)
+    assert index.twin_of(subscription(), 1000) is None
 
 
 @given(st.lists(st.tuples(st.sampled_from([None, NHS_NUMBER, OTHER]), st.booleans()), max_size=12))

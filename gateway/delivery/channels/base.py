@@ -48,7 +48,10 @@ class Notification:
 
 
 class Channel(Protocol):
-    """The way to one kind of endpoint."""
+    """The way to one kind of endpoint; `slots` is how many attempts it can make at once."""
+
+    @property
+    def slots(self) -> int: ...
 
     async def send(self, notification: Notification) -> Outcome:
         """Make one attempt; never raises for what the other side does."""

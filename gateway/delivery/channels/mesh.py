@@ -29,6 +29,7 @@ class Mesh:
 
     def __init__(self, mailbox: Mailbox, threads: int) -> None:
         self._mailbox = mailbox
+        self.slots = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mesh-send")
 
     async def close(self) -> None:

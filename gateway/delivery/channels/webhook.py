@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
 from time import time
 
 import aiohttp
 from aiohttp.abc import AbstractResolver, ResolveResult
+from multidict import CIMultiDict
 
-from gateway.addresses import is_public, names_forbidden_address
+from gateway.addresses import may_reach, names_forbidden_address
 from gateway.delivery.channels.base import Notification, Outcome, Result
 from gateway.subscriptions.subscription import Subscription
 
@@ -24,18 +25,20 @@ class ForbiddenAddress(OSError):
     """The endpoint is at an address that webhooks must not reach."""
 
 
-class PublicResolver(AbstractResolver):
-    """Resolves names, and drops addresses that are not public; the connection is made to what is left, so a name that
-    changes its address between a check and the connection gains nothing."""
+class GuardedResolver(AbstractResolver):
+    """Resolves names, and drops addresses that must not be reached; the connection is made to what is left, so a name
+    that changes its address between a check and the connection gains nothing.
+    """
 
-    def __init__(self) -> None:
+    def __init__(self, *, loopback: bool) -> None:
+        self._loopback = loopback
         self._inner = aiohttp.ThreadedResolver()
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         found = await self._inner.resolve(host, port, family)
-        if allowed := [one for one in found if is_public(one["host"])]:
+        if allowed := [one for one in found if may_reach(one["host"], loopback=self._loopback)]:
             return allowed
         raise ForbiddenAddress("the host has no public address")
 
@@ -44,17 +47,21 @@ class PublicResolver(AbstractResolver):
 
 
 class Webhook:
-    """Sends notifications by HTTP POST.
+    """Sends notifications by HTTP POST, to public addresses and, if `loopback`, to this machine.
 
-    Redirects are not followed: they would carry a patient's data to an address that nobody subscribed. With `anywhere`
-    false only public addresses are reached.
+    Redirects are not followed: they would carry a patient's data to an address that nobody subscribed. `find` gives a
+    subscription by its id, deleted or not.
     """
 
-    def __init__(self, seconds: float, anywhere: bool, subscription: Callable[[str], Subscription | None]) -> None:
-        self._anywhere = anywhere
-        self._subscription = subscription
+    slots = 10_000  # connections are cheap; lanes bound those of each endpoint
+
+    def __init__(
+        self, seconds: float, *, loopback: bool, find: Callable[[str], Awaitable[Subscription | None]]
+    ) -> None:
+        self._loopback = loopback
+        self._find = find
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, resolver=None if anywhere else PublicResolver()),
+            connector=aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(loopback=loopback)),
             cookie_jar=aiohttp.DummyCookieJar(),
             timeout=aiohttp.ClientTimeout(total=seconds),
             auto_decompress=False,
@@ -68,11 +75,12 @@ class Webhook:
 
     async def send(self, notification: Notification) -> Outcome:
         endpoint = notification.delivery.endpoint
-        if not self._anywhere and names_forbidden_address(endpoint):
+        if names_forbidden_address(endpoint, loopback=self._loopback):
             return Outcome(Result.REFUSED, detail="the endpoint is not a public address")
+        headers = await self._headers(notification)
         try:
             async with self._session.post(
-                endpoint, data=notification.body, headers=self._headers(notification), allow_redirects=False
+                endpoint, data=notification.body, headers=headers, allow_redirects=False
             ) as response:
                 # A body read to its end lets the connection be used again.
                 await response.content.read(_ANSWER_BYTES)
@@ -82,10 +90,12 @@ class Webhook:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failure(error)
 
-    def _headers(self, notification: Notification) -> dict[str, str]:
-        subscription = self._subscription(notification.delivery.subscriptions[0])
-        own = {"Content-Type": notification.media_type, "webhook-id": str(notification.id)}
-        return dict(subscription.headers) | own if subscription and subscription.headers else own
+    async def _headers(self, notification: Notification) -> CIMultiDict[str]:
+        subscription = await self._find(notification.delivery.subscriptions[0])
+        headers = CIMultiDict(subscription.headers if subscription else ())
+        headers["Content-Type"] = notification.media_type
+        headers["webhook-id"] = str(notification.id)
+        return headers
 
 
 def _failure(error: Exception) -> Outcome:

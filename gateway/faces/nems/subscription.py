@@ -18,7 +18,7 @@ from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.authenticate import Authenticator, require_interaction, require_spine_headers
-from gateway.faces.http import content_syntax, end_ms, read_body
+from gateway.faces.http import content_syntax, end_ms, read_body, status
 from gateway.faces.nems.spine import fhir_response
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
@@ -52,9 +52,6 @@ class Subscriptions:
         media_type = XML if syntax == "xml" else JSON
         resource = parse(body, media_type)
         subscription = self._subscription(resource, application, body, media_type)
-        if twin := self._book.twin_of(subscription):
-            # Live clients find the id in these words.
-            raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
         await self._book.add(subscription)
         log.info(
             "subscribe",
@@ -73,7 +70,7 @@ class Subscriptions:
         answer = resource | {
             "id": subscription.id,
             "meta": {"lastUpdated": instant(subscription.created_ms)} | meta,
-            "status": "active",
+            "status": status(subscription),
         }
         return fhir_response(request, answer, 200)
 

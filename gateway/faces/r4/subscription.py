@@ -22,7 +22,7 @@ from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, Form
 from gateway.faces.authenticate import Authenticator
-from gateway.faces.http import content_syntax, end_ms, read_body
+from gateway.faces.http import content_syntax, end_ms, read_body, status
 from gateway.faces.r4.outcome import fhir_response
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
@@ -38,19 +38,35 @@ _FORMS: dict[str, Form] = {
 }
 _HEADER = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
 # What HTTP itself, or the gateway, must say.
-_OWN_HEADERS = frozenset({"content-type", "content-length", "host", "connection", "transfer-encoding", "webhook-id"})
+_OWN_HEADERS = frozenset(
+    [
+        "connection",
+        "content-encoding",
+        "content-length",
+        "content-type",
+        "expect",
+        "host",
+        "keep-alive",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+        "user-agent",
+        "webhook-id",
+    ]
+)
 
 
 class Subscriptions:
-    """Creates, reads and deletes webhook subscriptions; `anywhere` says that webhooks may go to addresses that are not
-    public.
+    """Creates, reads and deletes webhook subscriptions; `loopback` says that webhooks may go to this machine, and
+    without TLS.
     """
 
     def __init__(
-        self, book: Book, catalogue: Catalogue, authenticator: Authenticator, base_url: str, *, anywhere: bool
+        self, book: Book, catalogue: Catalogue, authenticator: Authenticator, base_url: str, *, loopback: bool
     ) -> None:
         self._book, self._catalogue, self._authenticator = book, catalogue, authenticator
-        self._base_url, self._anywhere = base_url, anywhere
+        self._base_url, self._loopback = base_url, loopback
 
     async def create(self, request: Request) -> Response:
         """201 with the Subscription, active, and its place in Location."""
@@ -60,8 +76,6 @@ class Subscriptions:
         body = await read_body(request, 65_536)
         resource = _parse(body)
         subscription = self._subscription(resource, application, body)
-        if twin := self._book.twin_of(subscription):
-            raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
         await self._book.add(subscription)
         log.info(
             "subscribe", face="r4", subscription_id=subscription.id, kind=subscription.kind, application=application.id
@@ -123,8 +137,10 @@ class Subscriptions:
     def _endpoint(self, url: str | None) -> str:
         if url is None or not is_webhook_url(url):
             raise _unsupported("channel.endpoint", "must be an http or https URL without credentials or fragment")
-        if not self._anywhere and (not url.startswith("https:") or names_forbidden_address(url)):
-            raise _unsupported("channel.endpoint", "must be https, at a public address")
+        if names_forbidden_address(url, loopback=self._loopback):
+            raise _unsupported("channel.endpoint", "must be at a public address")
+        if not self._loopback and not url.startswith("https:"):
+            raise _unsupported("channel.endpoint", "must be https")
         return url
 
 
@@ -168,7 +184,7 @@ def _shown(subscription: Subscription) -> dict[str, Any]:
     resource = parse_json(subscription.resource, R4).resource
     channel = {name: value for name, value in resource["channel"].items() if name not in {"header", "_header"}}
     meta = resource.get("meta", {}) | {"lastUpdated": instant(subscription.created_ms)}
-    return resource | {"id": subscription.id, "meta": meta, "status": "active", "channel": channel}
+    return resource | {"id": subscription.id, "meta": meta, "status": status(subscription), "channel": channel}
 
 
 def _unsupported(path: str, text: str) -> Refusal:

@@ -56,6 +56,7 @@ CREATE TABLE deliveries (
     state         TEXT    NOT NULL CHECK (state IN ('pending', 'sending', 'delivered', 'dead', 'held')),
     attempts      INTEGER NOT NULL DEFAULT 0,
     uncertain     INTEGER NOT NULL DEFAULT 0,   -- an earlier attempt may have arrived
+    claim         INTEGER NOT NULL DEFAULT 0,   -- the number of its present lease; the first is 0
     next_ms       INTEGER NOT NULL,             -- pending: when it is due; sending: when its lease ends
     remote_id     TEXT    NOT NULL DEFAULT '',  -- the MESH message id
     ended_ms      INTEGER
@@ -88,5 +89,6 @@ CREATE TABLE mesh_inbox (
 
 -- One row: the store's own number, part of every id the gateway gives to the outside.
 CREATE TABLE instance (
-    number INTEGER NOT NULL
+    number     INTEGER NOT NULL,
+    checked_ms INTEGER NOT NULL     -- written to find out whether the disk takes writes
 );

@@ -1,0 +1,79 @@
+"""The SQLite file: opened, held by one process, migrated, numbered."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import secrets
+import sqlite3
+from pathlib import Path
+from typing import IO
+
+from gateway.clock import now_ms
+from gateway.errors import ConfigurationError
+from gateway.ids import INSTANCE_BITS
+from gateway.store import migrations
+
+# Bodies are 4 to 20 KB: pages of 16 KB would stay half empty, pages of 4 KB chain several.
+PRAGMAS = (
+    "PRAGMA page_size = 8192",
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = FULL",
+    "PRAGMA foreign_keys = OFF",  # every writer is in this folder, and the checks cost a look-up a row
+    "PRAGMA busy_timeout = 5000",
+)
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """A connection for writing, whose commits are on disk when they return."""
+    connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
+    for pragma in PRAGMAS:
+        connection.execute(pragma)
+    return connection
+
+
+def lock(path: Path) -> IO[bytes]:
+    """Hold the database at `path` for this process, until what is returned is closed.
+
+    Two processes that write one SQLite file wait for each other up to a second at a time, so there is to be one.
+
+    Raises:
+        ConfigurationError: another process holds it, or the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        held = path.with_name(path.name + ".lock").open("ab")
+    except OSError as error:
+        raise ConfigurationError(f"store {path}: {error.strerror}") from None
+    try:
+        fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        held.close()
+        raise ConfigurationError(
+            f"store {path}: another gateway has it open; stop it, or set GATEWAY_STORE__URL"
+        ) from None
+    return held
+
+
+def instance(connection: sqlite3.Connection) -> int:
+    """The store's own number, drawn when it is first asked for."""
+    row = connection.execute("SELECT number FROM instance").fetchone()
+    if row:
+        return int(row[0])
+    number = secrets.randbits(INSTANCE_BITS)
+    connection.execute("INSERT INTO instance VALUES (?, 0)", (number,))
+    return number
+
+
+def migrate_file(path: Path) -> list[migrations.Migration]:
+    """Bring the database at `path` up to this release, making it if it is missing; what was applied.
+
+    Raises:
+        ConfigurationError: another process has it open, it is no database, or it is of a later release.
+    """
+    with contextlib.closing(lock(path)):
+        try:
+            with contextlib.closing(connect(path)) as connection:
+                return migrations.migrate(connection, now_ms())
+        except sqlite3.Error as error:
+            raise ConfigurationError(f"store {path}: {error}") from None
