@@ -19,7 +19,8 @@ from gateway.fhir.xml import parse_xml
 from gateway.intake import check
 from gateway.mapping.context import Context
 from gateway.mapping.module import Module
-from gateway.mapping.runtime import is_nhs_number, is_uuid
+from gateway.mapping.runtime import is_uuid
+from gateway.nhs_number import is_nhs_number
 from tests.bench import twins
 
 GATEWAY: Final = "gateway"

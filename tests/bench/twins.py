@@ -15,7 +15,8 @@ from typing import Any, Final, NamedTuple, TypeVar
 from gateway.errors import Issue, Refusal
 from gateway.mapping.context import Context
 from gateway.mapping.module import Inputs
-from gateway.mapping.runtime import is_instant, is_nhs_number, is_uuid, uuid5
+from gateway.mapping.runtime import is_instant, is_uuid, uuid5
+from gateway.nhs_number import is_nhs_number
 
 T = TypeVar("T")
 Object = Mapping[str, Any]
@@ -39,8 +40,11 @@ _SIGNAL_PROFILE: Final = (
 )
 _AT_PATIENT: Final = "Bundle.entry.resource.ofType(Patient)"
 _AT_PRACTICE: Final = f"{_AT_PATIENT}.generalPractitioner.resolve().ofType(Organization).identifier.value"
+_SIGNAL_ID: Final = re.compile(r"[A-Za-z0-9.-]{1,64}")
+_CODE: Final = re.compile(r"[0-9A-Za-z]{1,12}")
 _ETAG: Final = re.compile(r'W/"([0-9]+)"')
 
+_signal_id = uuid5("https://cloudevents.io/id")
 _header_id = uuid5(f"{_STU3}MessageHeader")
 _bundle_id = uuid5(f"{_STU3}Bundle")
 _patient_id = uuid5(f"{_STU3}Patient")
@@ -102,7 +106,7 @@ def signal(event: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
     if not (url and mns_type):
         raise Refusal.because("INTERNAL_SERVER_ERROR", "a signal needs a URL and a type", "%mnsType")
     subscriptions = f"{url}/multicast-notification-service/subscriptions"
-    time = event["time"]
+    time, source, identity = event["time"], event["source"], event["id"]
     happened: list[dict[str, Any]] = [
         {"name": "event-number", "valueString": "1"},
         {"name": "timestamp", "valueInstant": time},
@@ -111,7 +115,7 @@ def signal(event: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
         happened.append({"name": "focus", "valueReference": {"reference": dataref}})
     more: list[dict[str, Any]] = [
         {"name": "event-type", "valueString": mns_type},
-        {"name": "source", "valueUri": event["source"]},
+        {"name": "source", "valueUri": source},
     ]
     if subject := event.get("subject"):
         more.append({"name": "subject", "valueReference": {"identifier": {"value": subject}}})
@@ -131,7 +135,7 @@ def signal(event: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
     }
     return {
         "resourceType": "Bundle",
-        "id": event["id"],
+        "id": identity if _SIGNAL_ID.fullmatch(identity) else _signal_id(f"{source} {identity}"),
         "type": "history",
         "timestamp": time,
         "entry": [
@@ -338,6 +342,8 @@ def _check_to_change_of_gp(subject: str, retrieved: Object, practice: str | None
         raise Refusal.because("NOT_IMPLEMENTED", "NEMS has no such event", "%nemsCode")
     if retrieved and _identifier(retrieved, _NHS_NUMBER) != subject:
         raise Refusal.because("REFERENCE_NOT_FOUND", "another person's record", "%retrieved.identifier")
+    if practice and not _CODE.fullmatch(practice):
+        raise Refusal.because("INVALID_IDENTIFIER_VALUE", "not an ODS code", "Event.filtering.generalpractitioner")
     if not is_nhs_number(subject):
         raise Refusal.because("INVALID_NHS_NUMBER", "a NEMS message needs an NHS number", "Event.subject")
     if not (retrieved or practice):
