@@ -4,7 +4,8 @@ The tables are compiled once into a check for every type. A check answers someth
 what costs next to nothing. Otherwise it answers `Wrong`, or nothing at all if it is a mere pattern; only then is it
 worked out what is wrong and where, each caller putting its own step before the locations of the answer.
 
-Profiles, terminology bindings and most invariants are not looked at; of invariants ext-1 is.
+Of terminology bindings the required ones of elements of type code are looked at; of invariants ext-1, inv-1 and those
+of `invariants`. Profiles are not.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from functools import cache
 from typing import Any, NamedTuple
 
 from gateway.errors import Issue, Severity
-from gateway.fhir import primitives
+from gateway.fhir import invariants, primitives
+from gateway.fhir.invariants import Rule
 from gateway.fhir.primitives import Check
 from gateway.fhir.tables import Field, Tables
 from gateway.fhir.wire import MAX_ISSUES, invalid, speakable
@@ -64,11 +66,12 @@ def _under(step: str, faults: Iterable[_Fault]) -> Iterator[_Fault]:
 
 
 class _Group(NamedTuple):
-    """The elements, and their siblings, of which an object has at most one."""
+    """The elements, and their siblings, of which an object has at most one; `step` and `words` tell of them."""
 
-    base: str
     names: frozenset[str]
     required: bool
+    step: str
+    words: str
 
 
 class _Type:
@@ -82,6 +85,8 @@ class _Type:
         self.is_extension = type_name == "Extension"
         self.required = frozenset(name for name, field in self.fields.items() if field.required and not field.choice)
         self.groups = tuple(_groups(self.fields.values()))
+        if type_name == "Parameters.parameter":
+            self.groups = (_parameter_content(*self.groups),)
         attributes = tables.attributes(type_name)
         self.siblings = {
             f"_{name}": field
@@ -121,12 +126,12 @@ class _Type:
 
     def group_faults(self, value: dict[str, Any]) -> Iterable[_Fault]:
         faults = []
-        for base, names, required in self.groups:
+        for names, required, step, words in self.groups:
             found = names.intersection(value)
             if len(found) > 1 and len({name.lstrip("_") for name in found}) > 1:
-                faults.append(_Fault(f".{base}", f"more than one of {base}[x] is there"))
+                faults.append(_Fault(step, f"more than one of {words} is there"))
             elif required and not found:
-                faults.append(_Fault(f".{base}", f"one of {base}[x] is required"))
+                faults.append(_Fault(step, f"one of {words} is required"))
             if self.is_extension and bool(found) == ("extension" in value):
                 faults.append(
                     _Fault("", f"has {'both a value and' if found else 'neither a value nor'} extensions (ext-1)")
@@ -158,6 +163,17 @@ def _object_check(shape: _Type) -> Check:
     return check
 
 
+def _with_rule(check: Check, rule: Rule) -> Check:
+    """The check of an object, and a rule for it."""
+
+    def check_both(value: Any) -> object:
+        answer = check(value)
+        broken = [_Fault(*found) for found in rule(value)] if type(value) is dict else []
+        return Wrong([*_faults(answer), *broken]) if broken else answer
+
+    return check_both
+
+
 def _faults_at(name: str, answer: object) -> Iterable[_Fault]:
     return _under(f".{name}", _faults(answer))
 
@@ -169,7 +185,12 @@ def _groups(fields: Iterable[Field]) -> Iterator[_Group]:
             members.setdefault(field.choice, []).append(field)
     for base, group in members.items():
         names = frozenset(prefix + field.name for field in group for prefix in ("", "_"))
-        yield _Group(base, names, group[0].required)
+        yield _Group(names, group[0].required, f".{base}", f"{base}[x]")
+
+
+def _parameter_content(values: _Group) -> _Group:
+    """A parameter has a value, a resource or parts, as inv-1 of Parameters has it."""
+    return _Group(values.names | {"resource", "part"}, True, "", "value[x], resource and part (inv-1)")
 
 
 def _primitive_faults(field: Field, value: Any) -> Iterable[_Fault]:
@@ -216,6 +237,8 @@ def _resource_check(tables: Tables) -> Check:
     """The check of a resource of any type; compiles the tables."""
     types = {name: _Type(name, tables) for name in tables.type_names}
     checks = {name: _object_check(compiled) for name, compiled in types.items()}
+    for name, rule in invariants.rules(tables.version).items():
+        checks[name] = _with_rule(checks[name], rule)
     resources = {name: checks[name] for name in tables.resources}
 
     def check(value: Any) -> object:
@@ -231,6 +254,8 @@ def _resource_check(tables: Tables) -> Check:
         compiled.checks |= {field.name: _check_of(field, checks) for field in compiled.fields.values()}
         if tables.is_resource(name):
             compiled.checks["resourceType"] = bool  # it is what led here
+        if "contained" in compiled.fields:
+            compiled.checks["contained"] = _each(_with_rule(check, invariants.contained))
     return check
 
 

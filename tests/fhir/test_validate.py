@@ -17,6 +17,7 @@ from gateway.fhir.xml import parse_xml
 
 DELETE = object()
 HEADER = "Bundle.entry[0].resource"
+PATIENT = "Bundle.entry[1].resource"
 PAYLOAD = "Bundle.entry[2].resource.payload[0]"
 ROUTING = f"{HEADER}.extension[0]"
 BIRTH_DATE = f"{ROUTING}.extension[2]"
@@ -41,15 +42,11 @@ PLANTED: list[tuple[str, Any, str, str]] = [
     ("Bundle.meta.profile", [], "Bundle.meta.profile", "is empty"),
     ("Bundle.meta.profile", ["https://example.org", "a b"], "Bundle.meta.profile[1]", "is not a valid uri"),
     ("Bundle.meta.profile", [None], "Bundle.meta.profile[0]", "is null"),
-    ("Bundle.total", -1, "Bundle.total", "is not a valid unsignedInt"),
-    ("Bundle.total", "1", "Bundle.total", "is not a JSON number"),
-    ("Bundle.total", True, "Bundle.total", "is not a JSON number"),
-    ("Bundle.total", Decimal("1.0"), "Bundle.total", "is not a valid unsignedInt"),
     ("Bundle.entry", {"a": 1}, "Bundle.entry", "is not a list"),
-    ("Bundle.entry", [], "Bundle.entry", "is empty"),
+    ("Bundle.entry[1].link", [], "Bundle.entry[1].link", "is empty"),
     ("Bundle.entry[1]", None, "Bundle.entry[1]", "is not an object"),
-    (f"{HEADER}.resourceType", "Banana", HEADER, "is not a resource of this FHIR version"),
-    (f"{HEADER}.resourceType", DELETE, HEADER, "is not a resource of this FHIR version"),
+    (f"{PATIENT}.resourceType", "Banana", PATIENT, "is not a resource of this FHIR version"),
+    (f"{PATIENT}.resourceType", DELETE, PATIENT, "is not a resource of this FHIR version"),
     (f"{HEADER}.event", DELETE, f"{HEADER}.event", "is required"),
     (f"{HEADER}.event.resourceType", "Coding", f"{HEADER}.event.resourceType", "there is no such element"),
     (f"{HEADER}.timestamp", "2026-03-02T09:30:00", f"{HEADER}.timestamp", "is not a valid instant"),
@@ -133,6 +130,20 @@ def test_a_primitive_may_have_extensions_in_place_of_its_value(message: dict[str
     message = planted(message, "Bundle.meta.profile", [None, "https://example.org"])
     message = planted(message, "Bundle.meta._profile", [reason, None])
     assert found(message, stu3) == []
+
+
+@pytest.mark.parametrize(
+    ("total", "text"),
+    [
+        (-1, "is not a valid unsignedInt"),
+        ("1", "is not a JSON number"),
+        (True, "is not a JSON number"),
+        (Decimal("1.0"), "is not a valid unsignedInt"),
+    ],
+)
+def test_a_number_of_the_wrong_kind(total: Any, text: str, stu3: Tables) -> None:
+    results = {"resourceType": "Bundle", "type": "searchset", "total": total}
+    assert found(results, stu3) == [("error", "Bundle.total", text)]
 
 
 @pytest.mark.parametrize(
