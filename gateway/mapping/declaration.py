@@ -30,7 +30,7 @@ MODULE_KEYS: Final = (
     ),
     *("require", "output", "ignore"),
 )
-FRAGMENT_KEYS: Final = ("fragment", "summary", "source", "inputs", "params", "conceptmaps", "vars", "require")
+FRAGMENT_KEYS: Final = ("fragment", "summary", "source", "inputs", "params", "conceptmaps", "vars", "require", "ignore")
 
 _MODULE_NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _REASON: Final = re.compile(r"[A-Z][A-Z0-9_]*")
@@ -66,6 +66,7 @@ class Parts:
     conceptmaps: dict[str, Place] = field(default_factory=dict)
     vars: dict[str, Var] = field(default_factory=dict)
     require: list[Require] = field(default_factory=list)
+    ignore: list[ScalarNode] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +123,7 @@ def declaration(path: Path) -> Declaration:
         events=_events(when) if when else (),
         parts=parts,
         output=_needed(node, "output"),
-        ignore=tuple(_texts(node, "ignore")),
+        ignore=tuple(parts.ignore),
     )
 
 
@@ -153,6 +154,7 @@ def _own(parts: Parts, node: MapNode, *, shared: bool) -> None:
     for value in _texts(node, "conceptmaps"):
         parts.conceptmaps.setdefault(str(value.value), value.place)
     parts.require += [_require(item) for item in _list(node, "require")]
+    parts.ignore += _texts(node, "ignore")
     for name in (parts.params.keys() | parts.inputs.keys()) & parts.vars.keys():
         raise parts.vars[name].place.error(f"%{name} is {'a param' if name in parts.params else 'an input'} already")
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ModuleError, Refusal
-from gateway.mapping import conceptmap, functions
+from gateway.mapping import conceptmap
 from gateway.mapping.module import Module, diagnose, load_module
 from gateway.mapping.modules import Modules
 from tests.mapping.conftest import HEAD, MAPPINGS, OUTPUT, Load
@@ -51,6 +51,11 @@ def test_a_fragment_is_checked_even_where_it_is_not_used(tmp_path: Path) -> None
     assert caught.value.file.endswith("shared.yaml")
 
 
+def test_a_module_ignores_what_its_fragments_do(tmp_path: Path) -> None:
+    module = with_fragment(tmp_path, FRAGMENT + "ignore: [Bundle.id]\n", OUTPUT + "ignore: [Bundle.signature]\n")
+    assert module.ignore == ("Bundle.id", "Bundle.signature")
+
+
 @pytest.mark.parametrize("rest", ["vars: {kind: Bundle.id}\n", "params: {base: there}\n"])
 def test_names_of_a_module_and_its_fragment_may_not_clash(tmp_path: Path, rest: str) -> None:
     with pytest.raises(ModuleError, match="is declared already, by an included fragment"):
@@ -90,20 +95,6 @@ def test_a_requirement_that_is_neither_true_nor_false_fails(load: Load) -> None:
     assert load(text).apply({"type": "b"})
     with pytest.raises(Refusal, match="R at x"):
         load(text).apply({})
-
-
-def test_the_example_of_the_guide_is_a_module(tmp_path: Path) -> None:
-    guide = (MAPPINGS / "README.md").read_text(encoding="utf-8")
-    (tmp_path / "header.yaml").write_bytes((MAPPINGS / "nems" / "header.yaml").read_bytes())
-    (tmp_path / "example.yaml").write_text(guide.partition("```yaml\n")[2].partition("```")[0], encoding="utf-8")
-    module = load_module(tmp_path / "example.yaml", conceptmap.load_all(MAPPINGS / "conceptmaps"))
-    with pytest.raises(Refusal, match="INVALID_NHS_NUMBER"):
-        module.apply({"resourceType": "Bundle"})
-
-
-@pytest.mark.parametrize("name", sorted(functions.NAMES))
-def test_the_guide_names_every_function(name: str) -> None:
-    assert name in (MAPPINGS / "README.md").read_text(encoding="utf-8")
 
 
 def test_cases_are_not_modules(tmp_path: Path) -> None:
