@@ -175,7 +175,7 @@ def _has_sibling(form: Form, field: Field) -> bool:
 
 def _field(form: Form, field: Field) -> Schema:
     if form.is_open(field.type):
-        return {"type": "object", "additionalProperties": _LITERALS["any"]}
+        return {"anyOf": [_HOLE, {"type": "object", "additionalProperties": _LITERALS["any"]}]}
     if kind(field.type) == "object":
         return _listed(field, {"$ref": _reference(form, field.type)})
     return _listed(field, _LITERALS[kind(field.type)])

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from gateway.mapping.forms import forms
+from gateway.mapping.tools.faults import find
+from gateway.mapping.tools.skeleton import create
+from gateway.mapping.tools.workspace import Workspace
 from tests.conftest import ROOT
 from tests.mapping.tools.conftest import EVENT, Command
 
@@ -52,19 +55,18 @@ def test_it_says_nothing_of_the_patient(mapping: Command, tmp_path: Path) -> Non
 
 @pytest.mark.parametrize("target", forms())
 @pytest.mark.parametrize("source", ["event", "mns-signal"])
-def test_a_draft_is_valid_for_every_form(
-    mapping: Command, folder: Path, tmp_path: Path, source: str, target: str
-) -> None:
-    example = {
-        "event": EVENT,
-        "mns-signal": {"resourceType": "Bundle", "type": "history", "id": "1"},
-    }[source]
+def test_a_draft_is_valid_for_every_form(folder: Path, tmp_path: Path, source: str, target: str) -> None:
+    example = {"event": EVENT, "mns-signal": {"resourceType": "Bundle", "type": "history", "id": "1"}}[source]
     (tmp_path / "example.json").write_text(json.dumps(example), encoding="utf-8")
-    done = mapping("new", "draft", str(tmp_path / "example.json"), "--target", target, "--json")
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout) == {"file": str(folder / "draft.yaml")}
-    assert f"source: {source}\n" in (folder / "draft.yaml").read_text(encoding="utf-8")
-    assert mapping("validate", "draft").stdout == "1 module, no fault\n"
+    path = create(folder, "draft", tmp_path / "example.json", target)
+    assert f"source: {source}\n" in path.read_text(encoding="utf-8")
+    assert find(Workspace(folder), ["draft"]) == []
+
+
+def test_where_the_draft_is_can_be_told_as_json(mapping: Command, folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "example.json").write_text(json.dumps(EVENT), encoding="utf-8")
+    done = mapping("new", "draft", str(tmp_path / "example.json"), "--target", "cloudevent", "--json")
+    assert (done.returncode, json.loads(done.stdout)) == (0, {"file": str(folder / "draft.yaml")})
 
 
 @pytest.mark.parametrize(
