@@ -96,28 +96,6 @@ _EVENT: Final = {
     "versionid": "string 0..1",
     "filtering": f"{_OPEN} 0..1",
 }
-# The body that MNS took before it took CloudEvents (MNS OpenAPI description, POST /events, application/json).
-_V1_EVENT: Final = {
-    "V1Event": {
-        "id": "string 1..1",
-        "type": "string 1..1",
-        "subject": "V1Event.subject 1..1",
-        "source": "V1Event.organisation 1..1",
-        "time": "instant 1..1",
-        "data": "V1Event.data 0..1",
-    },
-    "V1Event.subject": {"nhsNumber": "string 1..1", "familyName": "string 1..1", "dob": "date 1..1"},
-    "V1Event.organisation": {"name": "string 1..1", "identifier": "V1Event.identifier 1..1"},
-    "V1Event.identifier": {"system": "uri 1..1", "value": "string 1..1"},
-    "V1Event.data": {
-        "versionId": "string 1..1",
-        "fullUrl": "uri 1..1",
-        "provenance": "V1Event.organisation 1..1",
-        "registrationEncounterCode": "code 0..1",
-        "deathNotificationStatus": "code 0..1",
-        "nhsNumberStatus": "code 0..1",
-    },
-}
 
 # MNS OpenAPI description, POST /events as application/json: the body before CloudEvents, deprecated.
 _MNS_V1: Final = {
@@ -153,7 +131,6 @@ def forms() -> Mapping[str, Form]:
         Form("r4-status", "Bundle", tables.load("R4")),
         Form("r4-patient", "Patient", tables.load("R4")),
         Form("event", "Event", OwnTypes({"Event": _EVENT})),
-        Form("mns-v1-event", "V1Event", OwnTypes(_V1_EVENT)),
         Form("mns-v1", "Event", OwnTypes(_MNS_V1)),
         # CloudEvents 1.0.2, and the attributes that the MNS OpenAPI description adds.
         Form("cloudevent", "CloudEvent", OwnTypes({"CloudEvent": {"specversion": "string 1..1"} | _EVENT})),

@@ -94,15 +94,6 @@ def test_an_input_of_the_wrong_structure_is_refused(load: Load) -> None:
         load(text).apply({}, inputs={"original": {"entry": "CANARY"}})
 
 
-def test_the_first_events_of_mns_are_a_form(load: Load) -> None:
-    head = HEAD.replace("nems-message", "mns-v1-event")
-    module = load(head + OUTPUT + "  subject: '{{ subject.nhsNumber }}'\n  dataref: '{{ V1Event.data.fullUrl }}'\n")
-    found = module.apply({"subject": {"nhsNumber": "1"}, "data": {"fullUrl": "https://a"}})
-    assert (found["subject"], found["dataref"]) == ("1", "https://a")
-    with pytest.raises(ModuleError, match=r"V1Event\.data has no element 'fulUrl'; did you mean 'fullUrl'"):
-        load(head + OUTPUT + "  subject: '{{ data.fulUrl }}'\n")
-
-
 def test_a_nems_message_can_be_made(load: Load) -> None:
     text = """\
 mapping: back
