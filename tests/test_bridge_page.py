@@ -76,9 +76,8 @@ def test_the_page_bridges_an_event(tmp_path: Path) -> None:
             text = text.replace(old, new)
         return text
 
-    example, catalogue, new, edit, schema, check, keep, test, serve, listen, subscribe, publish = map(
-        mine, blocks("sh")
-    )
+    steps = map(mine, blocks("sh"))
+    example, catalogue, new, edit, schema, check, keep, test, explain, serve, listen, subscribe, publish = steps
     module = tmp_path / "bridge" / "mappings" / "allergy-recorded-1.yaml"
     run(example)
     run(catalogue)
@@ -90,6 +89,9 @@ def test_the_page_bridges_an_event(tmp_path: Path) -> None:
     assert run(check) == "1 module, no fault\n"
     assert '"substance": "91936005"' in run(keep)
     assert run(test) == "1 case, 0 failed\n"
+    explained = run(explain)
+    assert "    from Bundle.entry[1].resource.code.coding[0].code\n" in explained
+    assert "branches and codes reached\n" in explained
 
     log, received = tmp_path / "gateway.log", tmp_path / "received"
     with running(serve, log, GATEWAY_HTTP__PORT=str(port)), running(listen, received):
