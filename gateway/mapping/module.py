@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
 from typing import Any, Final
@@ -57,11 +57,18 @@ class Module:
         """
         try:
             return self.run(source, context, inputs)
-        except Refusal:
-            raise
+        except Refusal as refusal:
+            # What concerns no part of the source concerns all of it.
+            raise Refusal(replace(issue, location=issue.location or self.root) for issue in refusal.issues) from None
         except Exception:
             # Only a source that was not validated gets here, and the text of the error may hold what it says.
-            raise Refusal.because("INVALID_RESOURCE", f"this is not a {self.source} of the right structure") from None
+            text = f"this is not a {self.source} of the right structure"
+            raise Refusal.because("INVALID_RESOURCE", text, self.root) from None
+
+    @property
+    def root(self) -> str:
+        """The type of the root of the source."""
+        return self.made.declared.source.root
 
     def variables(
         self, source: Mapping[str, Any], context: Context = NO_CONTEXT, inputs: Inputs = NO_INPUTS

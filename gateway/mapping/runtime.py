@@ -41,7 +41,7 @@ def several(path: str) -> NoReturn:
 
 def missing(path: str) -> NoReturn:
     """A mandatory element of the target got no value."""
-    raise Refusal.because("INVALID_RESOURCE", f"nothing gives a value for {path}, which is mandatory")
+    raise Refusal.because("INVALID_RESOURCE", "nothing gives a value for this element, which is mandatory", path)
 
 
 def failed(problems: tuple[Issue, ...], issue: Issue) -> tuple[Issue, ...]:
