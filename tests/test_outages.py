@@ -106,6 +106,21 @@ def test_a_redirect_is_not_followed(tmp_path: Path, listener: Listener) -> None:
         assert elsewhere.received == []
 
 
+def test_a_backlog_for_one_endpoint_leaves_room_for_the_others(tmp_path: Path, listener: Listener) -> None:
+    """More waits for the slow endpoint than fits in memory, and what is due longest is all for it."""
+    listener.answers.delay_seconds = 4
+    limits = {"GATEWAY_DELIVERY__PER_ENDPOINT": "2", "GATEWAY_DELIVERY__IN_MEMORY": "20"}
+    with Listener() as quick, Gateway(tmp_path, **limits) as gateway:
+        slow = gateway.subscribe_webhook(listener.url)
+        for _ in range(60):
+            gateway.publish(message())
+        gateway.http.delete(f"/R4/Subscription/{slow}")
+        gateway.subscribe_webhook(quick.url)
+        for _ in range(5):
+            gateway.publish(message())
+        quick.wait_for(5, 3)
+
+
 def test_a_slow_webhook_delays_no_other(tmp_path: Path, listener: Listener) -> None:
     listener.answers.delay_seconds = 3
     with Listener() as quick, Gateway(tmp_path, GATEWAY_DELIVERY__PER_ENDPOINT="2") as gateway:

@@ -1,0 +1,75 @@
+"""Map out: what leaves is valid by the contract of its form, or does not leave."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from gateway import catalogue
+from gateway.delivery.render import CLOUDEVENT, Renderer
+from gateway.errors import Refusal
+from gateway.events import JSON, XML, Original
+from gateway.fhir.tables import load
+from gateway.fhir.validate import validate
+from gateway.fhir.xml import parse_xml
+from gateway.mapping.modules import Modules
+from tests.samples import delivery, event
+
+ROOT = Path(__file__).resolve().parents[2]
+BASE = "https://gateway.example"
+
+
+@pytest.fixture(scope="module")
+def renderer() -> Renderer:
+    modules, types = Modules.load(ROOT / "mappings"), catalogue.load(ROOT / "config" / "event-types")
+    return Renderer(modules, types, BASE, instance=1)
+
+
+def test_a_signal(renderer: Renderer) -> None:
+    told = event()
+    body, media_type = renderer.render(told, delivery(told, form="mns-signal"))
+    signal = json.loads(body)
+    assert media_type == JSON
+    assert (signal["id"], signal["timestamp"]) == (told.id, told.time)
+
+
+def test_a_cloudevent(renderer: Renderer) -> None:
+    told = event()
+    body, media_type = renderer.render(told, delivery(told, form="cloudevent"))
+    assert media_type == CLOUDEVENT
+    assert json.loads(body)["id"] == told.id
+
+
+def test_a_message_that_was_published_as_xml_is_the_bytes_that_came_in(renderer: Renderer) -> None:
+    told = event()
+    assert renderer.render(told, delivery(told, form="nems-message")) == (told.original.body, XML)
+
+
+def test_an_event_that_was_no_message_becomes_one_in_xml(renderer: Renderer) -> None:
+    told = event(original=Original(b"{}", "application/cloudevents+json", "cloudevent"), face="mns")
+    body, media_type = renderer.render(told, delivery(told, form="nems-message"))
+    message = parse_xml(body, load("STU3")).resource
+    assert media_type == XML
+    assert message["type"] == "message"
+    assert validate(message, load("STU3")) == []
+
+
+# A NEMS message with such a timestamp is taken in with a warning; one was published as an example.
+@pytest.mark.parametrize(
+    ("changed", "location"),
+    [
+        ({"time": "2026-11-02T09:15:00+58:00"}, "Bundle.timestamp"),
+        ({"time": "2026-02-30T09:15:00Z"}, "Bundle.timestamp"),
+        ({"dataref": "not a URL"}, "Bundle.entry[0].resource.parameter[3].part[2].valueReference.reference"),
+    ],
+)
+def test_what_is_no_signal_is_refused_with_its_place(
+    renderer: Renderer, changed: dict[str, str], location: str
+) -> None:
+    told = event(**changed)
+    with pytest.raises(Refusal) as refused:
+        renderer.render(told, delivery(told, form="mns-signal"))
+    assert location in {issue.location for issue in refused.value.issues}
+    assert not any(value in str(refused.value) for value in changed.values())
