@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.events import JSON, XML, Delivery, Event, Form
 from gateway.fhir.json import parse_json, render_json
+from gateway.fhir.signal import signal_faults
 from gateway.fhir.tables import load
+from gateway.fhir.validate import validate
 from gateway.fhir.xml import render_xml
 from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
 from gateway.mapping.modules import Modules
 
 CLOUDEVENT = "application/cloudevents+json"
-_MEDIA_TYPES: dict[Form, str] = {"nems-message": XML, "mns-signal": JSON, "cloudevent": CLOUDEVENT}
 
 
 class Renderer:
@@ -30,7 +33,8 @@ class Renderer:
         message that was published as JSON is written as XML.
 
         Raises:
-            Refusal: no mapping module leads there, or the event lacks what it needs.
+            Refusal: no mapping module leads there, the event lacks what it needs, or what the module made of it is not
+                valid.
         """
         original = event.original
         if original.form == delivery.form == "nems-message":
@@ -41,9 +45,7 @@ class Renderer:
         module = self._modules.find("event", delivery.form, event.type)
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {delivery.form}")
-        return render_json(module.apply(event.attributes(), self._context(event, delivery))), _MEDIA_TYPES[
-            delivery.form
-        ]
+        return _written(module.apply(event.attributes(), self._context(event, delivery)), delivery.form)
 
     def _context(self, event: Event, delivery: Delivery) -> Context:
         event_type = self._catalogue[event.type]
@@ -54,3 +56,14 @@ class Renderer:
             mns_type=event_type.mns.type if event_type.mns else None,
             nems_code=event_type.nems.code if event_type.nems else None,
         )
+
+
+def _written(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
+    """What a mapping module has made, as a body and its media type; a Refusal if it is not what the form asks for."""
+    if form == "cloudevent":
+        return render_json(output), CLOUDEVENT
+    tables = load("STU3" if form == "nems-message" else "R4")
+    issues = [*validate(output, tables), *(signal_faults(output) if form == "mns-signal" else ())]
+    if errors := [issue for issue in issues if issue.severity == "error"]:
+        raise Refusal(errors)
+    return (render_xml(output, tables), XML) if form == "nems-message" else (render_json(output), JSON)
