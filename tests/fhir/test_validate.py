@@ -202,8 +202,16 @@ def test_the_published_messages_pass_with_one_warning(examples: Path, stu3: Tabl
     }
 
 
+def test_a_published_signal_has_a_resource_that_is_none(examples: Path, r4: Tables) -> None:
+    hydrated = examples / "mns" / "signal-schemas" / "examples" / "gpreg-change-gp-req-1" / "hydrated-signal.json"
+    assert found(parse_json(hydrated.read_bytes(), r4).resource, r4) == [
+        ("error", "Bundle.entry[1].resource", "is not a resource of this FHIR version")
+    ]
+
+
 def test_the_published_r4_resources_pass(examples: Path, r4: Tables) -> None:
-    files = [*(examples / "backport-ig").glob("*.json"), *(examples / "mns").glob("*.fhir.json")]
-    assert len(files) > 20
+    signals = (examples / "mns" / "signal-schemas" / "examples").glob("*/signal.json")
+    files = [*(examples / "backport-ig").glob("*.json"), *(examples / "mns").glob("*.fhir.json"), *signals]
+    assert len(files) > 34
     for file in files:
         assert found(parse_json(file.read_bytes(), r4).resource, r4) == [], file.name
