@@ -6,6 +6,8 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from gateway.mapping import expect, runtime, terms
+from gateway.mapping.fitting import common
+from gateway.mapping.forms import TEXT
 from gateway.mapping.syntax import Call, ExpressionError
 from gateway.mapping.terms import Apply, Constant, Filter, Term
 
@@ -92,7 +94,7 @@ def join(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     for term, at in ((base, node.at), (separator, node.arguments[0].at if node.arguments else node.at)):
         expect.kind(term, "string", "join()", at)
     arguments = (terms.collected(base), separator)
-    return Apply(type="string", path=base.path, code="{h}({0}, {1})", arguments=arguments, helper=runtime.join)
+    return Apply(type=TEXT, path=base.path, code="{h}({0}, {1})", arguments=arguments, helper=runtime.join)
 
 
 def iif(checker: Checker, node: Call, base: Term, this: Term) -> Term:
@@ -104,7 +106,7 @@ def iif(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     if len(kinds) > 1 or (kinds == {"object"} and not expect.same_objects(then, otherwise)):
         raise ExpressionError(f"iif() gives {then.type} or {otherwise.type}: they must be alike", node.at)
     return terms.Conditional(
-        type=then.type if then.kind != "empty" else otherwise.type,
+        type=common(then, otherwise),
         many=then.many or otherwise.many,
         optional=then.optional or otherwise.optional,
         path=then.path or otherwise.path,

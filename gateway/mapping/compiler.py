@@ -87,7 +87,7 @@ class _Compiler:
 
     def _name_what_is_given(self, params: Mapping[str, str]) -> None:
         for name, attribute in context.NAMES.items():
-            given = terms.Local(type="string", path=f"%{name}")
+            given = terms.Local(type=context.TYPES.get(name, "string"), path=f"%{name}")
             self._checker.names[name] = given
             self._generator.bound[given] = f"{_CONTEXT}.{attribute}"
         for name, (default, place) in self._declared.parts.params.items():

@@ -9,6 +9,7 @@ from typing import Final
 import msgspec
 
 from gateway.errors import ModuleError, Refusal
+from gateway.fhir.primitives import CHECKS
 
 # FHIR R4, value set concept-map-equivalence: these two say that there is no translation.
 _NO_TRANSLATION: Final = frozenset(("unmatched", "disjoint"))
@@ -108,7 +109,14 @@ def _pairs(content: _File, file: str) -> Iterator[tuple[str, str]]:
         for element in group.element:
             for target in element.target:
                 if target.code and target.equivalence not in _NO_TRANSLATION:
+                    _hold_codes(element.code, target.code, file)
                     yield element.code, target.code
+
+
+def _hold_codes(code: str, translation: str, file: str) -> None:
+    for text in (code, translation):
+        if not CHECKS["code"](text):
+            raise ModuleError(f"'{text}' is not a code (FHIR R4, Primitive Types)", file=file)
 
 
 def load_all(folder: Path) -> dict[str, ConceptMap]:

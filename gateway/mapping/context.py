@@ -29,3 +29,6 @@ NAMES: Final[Mapping[str, str]] = {
     "nemsCode": "nems_code",
 }
 """The name in an expression of every fact, and its name here."""
+
+TYPES: Final[Mapping[str, str]] = {"claimCheck": "url", "publicUrl": "url", "nemsCode": "code"}
+"""The FHIR types of those that are more than a string."""

@@ -16,6 +16,9 @@ Kind = Literal["string", "boolean", "integer", "decimal", "any", "empty", "objec
 ANY: Final = "any"
 """The type of a value in an open object: text, number or boolean."""
 
+TEXT: Final = "text"
+"""The type of text that an expression makes: of no FHIR type, before it is looked at, and maybe empty."""
+
 _OPEN: Final = "attributes"
 _KINDS: Final[dict[str, Kind]] = {
     **dict.fromkeys(("boolean",), "boolean"),
@@ -25,7 +28,7 @@ _KINDS: Final[dict[str, Kind]] = {
     "empty": "empty",
 }
 _TEXTS: Final = frozenset(
-    ("string", "code", "uri", "url", "canonical", "id", "oid", "uuid", "markdown", "base64Binary", "xhtml")
+    (TEXT, "string", "code", "uri", "url", "canonical", "id", "oid", "uuid", "markdown", "base64Binary", "xhtml")
 )
 MOMENTS: Final = frozenset(("date", "dateTime", "instant", "time"))
 """Text that stands for a time: it compares as text only by chance."""

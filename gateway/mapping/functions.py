@@ -14,7 +14,7 @@ from pydantic_core import SchemaError, SchemaValidator, core_schema
 
 from gateway.mapping import collecting, expect, moments, navigation, runtime, sublists
 from gateway.mapping.collecting import Build
-from gateway.mapping.forms import suggestion
+from gateway.mapping.forms import TEXT, suggestion
 from gateway.mapping.syntax import Call, ExpressionError
 from gateway.mapping.terms import Apply, Constant, Term
 from gateway.nhs_number import is_nhs_number
@@ -47,16 +47,16 @@ _SIMPLE: Final[dict[str, Simple]] = {
     "endsWith": Simple(("string", "string"), "boolean", "{0}.endswith({1})"),
     "contains": Simple(("string", "string"), "boolean", "{1} in {0}"),
     "indexOf": Simple(("string", "string"), "integer", "{0}.find({1})"),
-    "upper": Simple(("string",), "string", "{0}.upper()"),
-    "lower": Simple(("string",), "string", "{0}.lower()"),
-    "trim": Simple(("string",), "string", "{0}.strip()"),
+    "upper": Simple(("string",), TEXT, "{0}.upper()"),
+    "lower": Simple(("string",), TEXT, "{0}.lower()"),
+    "trim": Simple(("string",), TEXT, "{0}.strip()"),
     "length": _helper(len, "string", gives="integer"),
     "substring": _helper(
-        runtime.substring, "string", "integer", "integer", gives="string", optional_arguments=1, may_be_absent=True
+        runtime.substring, "string", "integer", "integer", gives=TEXT, optional_arguments=1, may_be_absent=True
     ),
-    "replace": _helper(runtime.replace, "string", "string", "string", gives="string"),
-    "split": _helper(runtime.split, "string", "string", gives="string", many=True),
-    "toString": _helper(runtime.text, "primitive", gives="string"),
+    "replace": _helper(runtime.replace, "string", "string", "string", gives=TEXT),
+    "split": _helper(runtime.split, "string", "string", gives=TEXT, many=True),
+    "toString": _helper(runtime.text, "primitive", gives=TEXT),
     "toInteger": _helper(runtime.integer, "primitive", gives="integer", may_be_absent=True),
     "toDecimal": _helper(runtime.decimal, "primitive", gives="decimal", may_be_absent=True),
     "toBoolean": _helper(runtime.boolean, "primitive", gives="boolean", may_be_absent=True),
@@ -144,7 +144,7 @@ def _matches(checker: Checker, node: Call, base: Term, this: Term) -> Term:
 def _uuid5(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     expect.kind(base, "string", "uuid5()", node.at)
     helper = runtime.uuid5(_written(checker, node, this))
-    return Apply(type="uuid", optional=base.optional, path=base.path, code="{h}({0})", arguments=(base,), helper=helper)
+    return Apply(type="id", optional=base.optional, path=base.path, code="{h}({0})", arguments=(base,), helper=helper)
 
 
 _TAKES_CHOICE: Final = frozenset(("ofType", "as", "is", "exists", "empty"))

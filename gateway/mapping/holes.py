@@ -8,13 +8,14 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.fhir.tables import Field
-from gateway.mapping import expect, runtime
+from gateway.mapping import expect, fitting, runtime, terms
 from gateway.mapping.checker import Checker, placed
 from gateway.mapping.code import Leaf
 from gateway.mapping.document import Node, ScalarNode
 from gateway.mapping.forms import kind
 from gateway.mapping.generator import Generator
 from gateway.mapping.loops import present
+from gateway.mapping.syntax import ExpressionError
 from gateway.mapping.terms import Term
 
 _HOLE: Final = re.compile(r"\{\{(.*?)\}\}", re.DOTALL)
@@ -64,9 +65,11 @@ class Holes:
         if not isinstance(node.value, allowed) or (isinstance(node.value, bool) and bool not in allowed):
             raise node.place.error(f"{type_name} is expected here, not {_described(node.value)}")
         if isinstance(node.value, str) and "{{" in node.value:
-            return self._text(node, node.value)
+            return self._text(node, node.value, type_name)
         if node.value == "":
             raise node.place.error("an element cannot be empty text: leave it out")
+        if not fitting.is_one(node.value, type_name):
+            raise node.place.error(f"this is not a valid {type_name}")
         return Built(self._code.made(self._code.literal(node.value), Leaf(node.place, node.source, literal=True)))
 
     def _hole(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Built:
@@ -74,9 +77,11 @@ class Holes:
         with placed(node, hole.start(1)):
             code = self._generator.value(term)
             if not term.optional and not term.many:
-                return Built(self._made(code, node, term))
+                return Built(self._made(self._held(code, term, type_name), node, term))
             name = self._code.atom(code)
-            return Built(self._made(name, node, term), certain=False, present=present(term, name))
+            return Built(
+                self._made(self._held(name, term, type_name), node, term), certain=False, present=present(term, name)
+            )
 
     def list_hole(self, node: ScalarNode, field: Field, hole: re.Match[str]) -> Built:
         """All values of a hole, as a list."""
@@ -84,11 +89,24 @@ class Holes:
         if not term.many:
             raise node.place.error(f"'{field.name}' is a list and the expression gives one value: write it as '- '")
         with placed(node, hole.start(1)):
-            name = self._code.assign(f"[*{self._generator.listing(term)}]")
+            listing = self._generator.listing(term)
+            if not fitting.is_sure(term, field.type):
+                held = self._code.refer(fitting.holder(field.type, term.path))
+                listing = f"{self._code.refer(map)}({held}, {listing})"
+            name = self._code.assign(f"[*{listing}]")
             return Built(self._made(name, node, term), certain=False, present=name)
 
-    def _made(self, code: str, node: ScalarNode, *terms: Term) -> str:
-        paths = tuple(term.path for term in terms if term.path)
+    def _held(self, code: str, term: Term, type_name: str) -> str:
+        if isinstance(term, terms.Constant) and term.value is not None:
+            if not fitting.is_one(term.value, type_name):
+                raise ExpressionError(f"this is not a valid {type_name}", 0)
+            return code
+        if fitting.is_sure(term, type_name):
+            return code
+        return f"{self._code.refer(fitting.holder(type_name, term.path))}({code})"
+
+    def _made(self, code: str, node: ScalarNode, *values: Term) -> str:
+        paths = tuple(term.path for term in values if term.path)
         return self._code.made(code, Leaf(node.place, node.source, literal=False, paths=paths))
 
     def _fitting(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Term:
@@ -99,15 +117,16 @@ class Holes:
             raise node.place_of(hole.start(1)).error(f"{type_name} is expected here, not {term.type}")
         return term
 
-    def _text(self, node: ScalarNode, text: str) -> Built:
+    def _text(self, node: ScalarNode, text: str, type_name: str) -> Built:
         parts = []
         guards = []
-        terms = []
+        holes = []
+        literals = _HOLE.split(text)[::2]
         end = 0
         for hole in _HOLE.finditer(text):
             parts += [repr(text[end : hole.start()])] if hole.start() > end else []
             term, code, guard = self._text_hole(node, hole)
-            terms.append(term)
+            holes.append(term)
             parts.append(code)
             guards += [guard] if guard else []
             end = hole.end()
@@ -115,7 +134,11 @@ class Holes:
         if "{{" in rest:
             raise node.place_of(end + rest.index("{{")).error("this hole has no closing }}")
         joined = " + ".join([*parts, *([repr(rest)] if rest else [])])
-        made = self._made(f"({joined})", node, *terms)
+        joined = f"({joined})"
+        if not fitting.text_is_sure([each for each in literals if each], holes, type_name):
+            path = next((hole.path for hole in holes if hole.path), "")
+            joined = f"{self._code.refer(fitting.holder(type_name, path))}{joined}"
+        made = self._made(joined, node, *holes)
         return Built(made, certain=False, present=" and ".join(guards)) if guards else Built(made)
 
     def _text_hole(self, node: ScalarNode, hole: re.Match[str]) -> tuple[Term, str, str]:

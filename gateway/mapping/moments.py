@@ -11,6 +11,8 @@ from datetime import date, datetime, timedelta
 from decimal import Decimal
 from typing import Final
 
+from gateway.fhir.primitives import CHECKS
+
 _DATE: Final = r"([0-9]{4})(?:-(0[1-9]|1[0-2])(?:-(0[1-9]|[12][0-9]|3[01]))?)?"
 _TIME: Final = r"([01][0-9]|2[0-3]):([0-5][0-9])(?::([0-5][0-9](?:\.[0-9]{1,9})?))?"
 _ZONE: Final = r"(Z|[+-](?:0[0-9]|1[0-4]):[0-5][0-9])?"
@@ -33,8 +35,8 @@ def to_date(text: str) -> str | None:
 
 
 def to_date_time(text: str) -> str | None:
-    """FHIRPath toDateTime(): the text itself when it is a date or dateTime."""
-    return text if sort(text) in ("date", "dateTime") else None
+    """FHIRPath toDateTime(): the text itself when it is a FHIR dateTime; one with a time has seconds and a zone."""
+    return text if sort(text) in ("date", "dateTime") and CHECKS["dateTime"](text) else None
 
 
 def compare(left: str, right: str) -> int | None:

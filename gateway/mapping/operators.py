@@ -8,7 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.mapping import expect, moments, runtime, terms
-from gateway.mapping.forms import MOMENTS
+from gateway.mapping.fitting import common
+from gateway.mapping.forms import MOMENTS, TEXT
 from gateway.mapping.syntax import ExpressionError, Operation
 from gateway.mapping.terms import Term
 
@@ -80,7 +81,7 @@ def _division(node: Operation, left: Term, right: Term) -> Term:
 
 def _arithmetic(node: Operation, left: Term, right: Term) -> Term:
     if node.operator == "+" and left.kind == right.kind == "string":
-        return _apply("string", "{h}({0}, {1})", left, right, helper=runtime.plus)
+        return _apply(TEXT, "{h}({0}, {1})", left, right, helper=runtime.plus)
     if left.kind not in _NUMBERS or right.kind not in _NUMBERS:
         raise _both(node, left, right)
     type_name = "integer" if left.kind == right.kind == "integer" else "decimal"
@@ -91,7 +92,7 @@ def _arithmetic(node: Operation, left: Term, right: Term) -> Term:
 def _concatenation(node: Operation, left: Term, right: Term) -> Term:
     if left.kind not in ("string", "empty") or right.kind not in ("string", "empty"):
         raise _both(node, left, right)
-    text = _apply("string", "{h}({0}, {1})", left, right, helper=runtime.concat, takes_absent=True)
+    text = _apply(TEXT, "{h}({0}, {1})", left, right, helper=runtime.concat, takes_absent=True)
     return dataclasses.replace(text, optional=False)
 
 
@@ -99,10 +100,12 @@ def _union(node: Operation, left: Term, right: Term) -> Term:
     if left.kind != right.kind or left.kind in ("object", "any"):
         raise _both(node, left, right)
     if (written := (*_written(left), *_written(right))) and _written(left) and _written(right):
-        return terms.Constants(type=left.type, many=True, values=tuple(dict.fromkeys(written)))
+        return terms.Constants(type=common(left, right), many=True, values=tuple(dict.fromkeys(written)))
     arguments = (terms.collected(left), terms.collected(right))
     code = "{h}({0}, {1})"
-    return terms.Apply(type=left.type, many=True, path=left.path, code=code, arguments=arguments, helper=runtime.union)
+    return terms.Apply(
+        type=common(left, right), many=True, path=left.path, code=code, arguments=arguments, helper=runtime.union
+    )
 
 
 def _written(term: Term) -> tuple[str | int | Decimal | bool, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from gateway.mapping import expect, runtime, terms
+from gateway.mapping.fitting import common
 from gateway.mapping.syntax import Call, ExpressionError
 from gateway.mapping.terms import Apply, Constant, Term, Worked
 
@@ -40,12 +42,12 @@ def is_distinct(checker: Checker, node: Call, base: Term, this: Term) -> Term:
 
 def combine(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.combine(other)`."""
-    return _worked(base, runtime.combine, _other(checker, node, base, this))
+    return _both(base, runtime.combine, _other(checker, node, base, this))
 
 
 def union(checker: Checker, node: Call, base: Term, this: Term) -> Term:
     """`base.union(other)`."""
-    return _worked(_primitive(base, node), runtime.union, _other(checker, node, base, this))
+    return _both(_primitive(base, node), runtime.union, _other(checker, node, base, this))
 
 
 def intersect(checker: Checker, node: Call, base: Term, this: Term) -> Term:
@@ -70,6 +72,10 @@ def truths(helper: Callable[[Sequence[bool]], bool]) -> Callable[[Checker, Call,
 
 def _worked(base: Term, helper: Callable[..., Any], *arguments: Term) -> Term:
     return Worked(type=base.type, many=True, path=base.path, base=base, helper=helper, arguments=arguments)
+
+
+def _both(base: Term, helper: Callable[..., Any], other: Term) -> Term:
+    return dataclasses.replace(_worked(base, helper, other), type=common(base, other))
 
 
 def _asked(base: Term, helper: Callable[..., Any]) -> Term:

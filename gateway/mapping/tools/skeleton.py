@@ -18,7 +18,17 @@ from gateway.resources import folder as shipped_folder
 _NAME: Final = re.compile(r"[a-z0-9]+(?:-[a-z0-9]+)*")
 _HEADER: Final = ("header", "patient")
 """The fragments that know what every NEMS message says."""
-_PLACEHOLDERS: Final = {"boolean": "false", "integer": "0", "decimal": "0"}
+_MOMENT: Final = "2000-01-01T00:00:00Z"
+_PLACEHOLDERS: Final = {
+    "boolean": "false",
+    "integer": "0",
+    "positiveInt": "1",
+    "decimal": "0",
+    "instant": _MOMENT,
+    "dateTime": _MOMENT,
+    "date": _MOMENT[:10],
+    "time": _MOMENT[11:19],
+}
 _EVENT: Final = """\
   id: "{{ %id }}"
   source: "{{ %source }}"
@@ -101,7 +111,8 @@ def _fields(source: Form, target: Form, type_name: str, indent: str) -> Iterator
             deeper = f"{indent}  {'  ' if field.is_list else ''}"
             yield "".join(_fields(source, target, field.type, deeper)).lstrip()
         elif field.required:
-            yield f"{indent}{name}: {_PLACEHOLDERS.get(kind(field.type), 'change-me')}\n"
+            value = _PLACEHOLDERS.get(field.type) or _PLACEHOLDERS.get(kind(field.type), "change-me")
+            yield f"{indent}{name}: {value}\n"
 
 
 def _event(message: dict[str, Any]) -> str:

@@ -37,12 +37,12 @@ def test_what_came_out_otherwise_is_told_by_path(mapping: Command, folder: Path)
 
 def test_a_refusal_that_was_not_expected_and_one_that_did_not_come(mapping: Command, folder: Path) -> None:
     case(folder, "there.refused", input={}, expected={"id": "1"})
-    case(folder, "there.taken", input=EVENT, refused=[{"reason": "INVALID_RESOURCE", "location": ""}])
-    case(folder, "there.right", input={}, refused=[{"reason": "INVALID_RESOURCE", "location": ""}])
+    case(folder, "there.taken", input=EVENT, refused=[{"reason": "INVALID_RESOURCE", "location": "CloudEvent.id"}])
+    case(folder, "there.right", input={}, refused=[{"reason": "INVALID_RESOURCE", "location": "CloudEvent.id"}])
     done = mapping("test")
     assert done.returncode == 1
-    assert "    refused: INVALID_RESOURCE\n" in done.stdout
-    assert "    not refused; expected INVALID_RESOURCE\n" in done.stdout
+    assert "    refused: INVALID_RESOURCE at CloudEvent.id\n" in done.stdout
+    assert "    not refused; expected INVALID_RESOURCE at CloudEvent.id\n" in done.stdout
     assert done.stdout.endswith("5 cases, 2 failed\n")
 
 

@@ -55,7 +55,7 @@ def test_a_refusal_is_told_with_reason_and_place(mapping: Command, tmp_path: Pat
     (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
     done = mapping("run", "there", str(tmp_path / "empty.json"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr.startswith("refused: INVALID_RESOURCE: nothing gives a value for CloudEvent.id")
+    assert done.stderr.startswith("refused: INVALID_RESOURCE at CloudEvent.id: nothing gives a value")
     done = mapping("run", "there", str(tmp_path / "empty.json"), "--json")
     assert json.loads(done.stdout)["refused"][0]["reason"] == "INVALID_RESOURCE"
 
@@ -106,7 +106,7 @@ def test_a_refusal_is_kept_as_a_case(mapping: Command, tmp_path: Path, folder: P
     (tmp_path / "empty.json").write_text("{}", encoding="utf-8")
     assert mapping("run", "there", str(tmp_path / "empty.json"), "--case", "empty").returncode == 1
     case = json.loads((folder / "cases" / "there.empty.json").read_text(encoding="utf-8"))
-    assert case == {"input": {}, "refused": [{"reason": "INVALID_RESOURCE", "location": ""}]}
+    assert case == {"input": {}, "refused": [{"reason": "INVALID_RESOURCE", "location": "CloudEvent.id"}]}
     assert mapping("test", "there").stdout == "2 cases, 0 failed\n"
 
 

@@ -35,4 +35,4 @@ def test_a_message_that_is_refused_on_the_way(mapping: Command, tmp_path: Path) 
     (tmp_path / "event.json").write_text("{}", encoding="utf-8")
     done = mapping("roundtrip", "there", "back", str(tmp_path / "event.json"))
     assert (done.returncode, done.stdout) == (1, "")
-    assert "refused: INVALID_RESOURCE: nothing gives a value for CloudEvent.id" in done.stderr
+    assert "refused: INVALID_RESOURCE at CloudEvent.id: nothing gives a value" in done.stderr
