@@ -50,12 +50,13 @@ def parse_xml(body: bytes, tables: Tables) -> Parsed:
 class _Slot:
     """An element of a type, as a reader needs it."""
 
-    __slots__ = ("convert", "inner", "is_list", "name", "order", "read")
+    __slots__ = ("convert", "inner", "is_list", "is_text", "name", "order", "read")
 
     def __init__(self, field: Field, order: int) -> None:
         self.name, self.order, self.is_list = field.name, order, field.is_list
         self.convert = _CONVERTERS.get(field.type)
         self.inner: _Plan | None = None
+        self.is_text = False
         self.read: Callable[[_Reader, etree._Element, _Slot, int], Any] = _read_primitive
 
 
@@ -79,6 +80,7 @@ def _plans(tables: Tables) -> dict[str, _Plan]:
                 slot = plan.slots[FHIR + field.name] = _Slot(field, order)
                 slot.inner = plans.get(field.type)
                 slot.read = _reader_of(field, tables)
+                slot.is_text = slot.read is _read_primitive and slot.convert is None
                 if field.type == "xhtml":
                     plan.slots[XHTML + field.name] = plan.slots.pop(FHIR + field.name)
     return plans
@@ -144,7 +146,11 @@ class _Reader:
                 self.fault(child, "is out of the order of the schema", "warning")
             else:
                 last = slot.order
-            value = slot.read(self, child, slot, depth)
+            items = child.items() if slot.is_text else ()
+            if len(items) == 1 and items[0][0] == "value" and not len(child):
+                value: Any = items[0][1]  # nearly every element of a message: not worth a call
+            else:
+                value = slot.read(self, child, slot, depth)
             if type(value) is _Extended:
                 extended = self._place_extended(child, slot, value, out)
             elif slot.is_list:
