@@ -48,8 +48,8 @@ docs: install ## Write the generated pages of docs/reference anew
 	$(BIN)/python -m docs.generate
 
 lock: ## Write the lock files anew from the ranges in pyproject.toml
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --all-extras pyproject.toml -o requirements.lock
-	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url mesh/sandbox/requirements.in -o mesh/sandbox/requirements.lock
+	$(BIN)/uv pip compile --quiet --all-extras pyproject.toml -o requirements.lock
+	$(BIN)/uv pip compile --quiet mesh/sandbox/requirements.in -o mesh/sandbox/requirements.lock
 
 tables: install ## Generate the FHIR type tables anew from fhir.resources
 	$(BIN)/python -m gateway.fhir.build_tables
