@@ -30,5 +30,9 @@ NAMES: Final[Mapping[str, str]] = {
 }
 """The name in an expression of every fact, and its name here."""
 
-TYPES: Final[Mapping[str, str]] = {"claimCheck": "url", "publicUrl": "url", "nemsCode": "code"}
+TYPES: Final[Mapping[str, str]] = {
+    **dict.fromkeys(("claimCheck", "publicUrl"), "url"),
+    "notification": "id",
+    "nemsCode": "code",
+}
 """The FHIR types of those that are more than a string."""

@@ -8,7 +8,7 @@ from typing import Any, Final
 from gateway.errors import Refusal
 from gateway.fhir.primitives import CHECKS
 from gateway.mapping.forms import MOMENTS, TEXT, kind
-from gateway.mapping.terms import Term
+from gateway.mapping.terms import Constant, Term
 
 _URIS: Final = frozenset(("uri", "url", "canonical", "oid", "uuid"))
 _CODES: Final = frozenset(("code", "id"))
@@ -46,6 +46,15 @@ def text_is_sure(literals: list[str], holes: list[Term], type_name: str) -> bool
     if type_name in _URIS:
         return all(is_one(literal, "uri") for literal in literals) and all(hole.type in _SOLID for hole in holes)
     return kind(type_name) != "string"
+
+
+def joined(one: Term, other: Term) -> str:
+    """The type of the text of two after one another, where nothing counts as empty text."""
+    literals = [str(each.value) for each in (one, other) if isinstance(each, Constant)]
+    rest = [each for each in (one, other) if not isinstance(each, Constant)]
+    if not any(literal.strip() for literal in literals):
+        return TEXT
+    return "uri" if text_is_sure(literals, rest, "uri") else "string"
 
 
 def holder(type_name: str, path: str) -> Callable[[Any], Any]:

@@ -8,8 +8,8 @@ from decimal import Decimal
 from typing import Final
 
 from gateway.mapping import expect, moments, runtime, terms
-from gateway.mapping.fitting import common
-from gateway.mapping.forms import MOMENTS, TEXT
+from gateway.mapping.fitting import common, joined
+from gateway.mapping.forms import MOMENTS
 from gateway.mapping.syntax import ExpressionError, Operation
 from gateway.mapping.terms import Term
 
@@ -81,7 +81,7 @@ def _division(node: Operation, left: Term, right: Term) -> Term:
 
 def _arithmetic(node: Operation, left: Term, right: Term) -> Term:
     if node.operator == "+" and left.kind == right.kind == "string":
-        return _apply(TEXT, "{h}({0}, {1})", left, right, helper=runtime.plus)
+        return _apply(joined(left, right), "{h}({0}, {1})", left, right, helper=runtime.plus)
     if left.kind not in _NUMBERS or right.kind not in _NUMBERS:
         raise _both(node, left, right)
     type_name = "integer" if left.kind == right.kind == "integer" else "decimal"
@@ -92,7 +92,7 @@ def _arithmetic(node: Operation, left: Term, right: Term) -> Term:
 def _concatenation(node: Operation, left: Term, right: Term) -> Term:
     if left.kind not in ("string", "empty") or right.kind not in ("string", "empty"):
         raise _both(node, left, right)
-    text = _apply(TEXT, "{h}({0}, {1})", left, right, helper=runtime.concat, takes_absent=True)
+    text = _apply(joined(left, right), "{h}({0}, {1})", left, right, helper=runtime.concat, takes_absent=True)
     return dataclasses.replace(text, optional=False)
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import copy
 import json
 import time
+from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -101,6 +103,47 @@ def test_a_result_shares_no_state_with_the_next(load: Load) -> None:
     module = load(HEAD + OUTPUT + "  filtering: {codes: [a, b]}\n")
     module.apply({})["filtering"]["codes"].append("spoilt")
     assert module.apply({})["filtering"] == {"codes": ["a", "b"]}
+
+
+def test_a_message_cannot_see_another(load: Load) -> None:
+    text = HEAD + "inputs: {other: r4-patient}\n" + OUTPUT
+    text += "  subject: '{{ Bundle.entry.fullUrl.resolve().id }}'\n  versionid: '{{ %other.id }}'\n"
+    module = load(text)
+    first = {"entry": [{"fullUrl": "urn:a", "resource": {"resourceType": "Patient", "id": "secret"}}]}
+    second = {"entry": [{"fullUrl": "Patient/secret"}]}
+    found = module.apply(first, inputs={"other": {"id": "also"}})
+    assert (found["subject"], found["versionid"]) == ("secret", "also")
+    assert not {"subject", "versionid"} & module.apply(second).keys()
+
+
+def test_messages_in_many_threads_do_not_meet(load: Load) -> None:
+    module = load(HEAD + OUTPUT + "  filtering: {ids: '{{ Bundle.entry.fullUrl.resolve().id.distinct().join() }}'}\n")
+
+    def message(number: int) -> dict[str, Any]:
+        resource = {"resourceType": "Patient", "id": str(number)}
+        return {"entry": [{"fullUrl": f"urn:{n}", "resource": resource} for n in range(20)]}
+
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: module.apply(message(number)), range(400)))
+    assert [one["filtering"]["ids"] for one in found] == [str(number) for number in range(400)]
+
+
+def test_lists_do_not_grow_without_bound(load: Load) -> None:
+    names = [f"v{n}" for n in range(40)]
+    grown = "".join(f"  {name}: '%{before}.combine(%{before})'\n" for before, name in pairwise(names))
+    text = HEAD + "vars:\n  v0: Bundle.entry\n" + grown + OUTPUT + "  filtering: {n: '{{ %v39.count() }}'}\n"
+    with pytest.raises(Refusal, match="INVALID_RESOURCE at Bundle"):
+        load(text).apply({"entry": [{}, {}]})
+
+
+@pytest.mark.parametrize(
+    "name", ["/etc/hostname", "../header", "header.yaml", "nems/header", "", ".", "~", "header\x00"]
+)
+def test_a_module_reads_no_file_but_fragments_beside_it(load: Load, name: str) -> None:
+    with pytest.raises(ModuleError, match=r"there is no fragment|not YAML"):
+        load(HEAD + f"include: [{json.dumps(name)}]\n" + OUTPUT)
+    with pytest.raises(ModuleError, match=r"there is no ConceptMap|not YAML"):
+        load(HEAD + f"conceptmaps: [{json.dumps(name)}]\n" + OUTPUT)
 
 
 TEXTS = [

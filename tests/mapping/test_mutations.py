@@ -127,14 +127,14 @@ def survive(examples: Path, count: int, seed: int) -> tuple[int, int]:
 
 
 def test_mutations_of_messages_do_no_harm(examples: Path) -> None:
-    valid, mapped = survive(examples, 3_000, 20_261_121)
-    assert valid > 500
-    assert mapped > 500
+    valid, mapped = survive(examples, 20_000, 20_261_121)
+    assert valid > 4_000
+    assert mapped > 4_000
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(600)
-def test_many_mutations_of_messages_do_no_harm(examples: Path) -> None:
-    valid, mapped = survive(examples, 20_000, random.randrange(2**32))
-    assert valid > 4_000
-    assert mapped > 4_000
+def test_other_mutations_of_messages_do_no_harm(examples: Path) -> None:
+    seed = random.randrange(2**32)
+    valid, _ = survive(examples, 400_000, seed)
+    assert valid > 80_000, seed
