@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from gateway.errors import Refusal
 from gateway.fhir.primitives import CHECKS
-from gateway.mapping.forms import MOMENTS, TEXT, kind
+from gateway.mapping.forms import MOMENTS, TEXT, Form, kind
 from gateway.mapping.terms import Constant, Term
 
 _URIS: Final = frozenset(("uri", "url", "canonical", "oid", "uuid"))
@@ -46,6 +46,31 @@ def text_is_sure(literals: list[str], holes: list[Term], type_name: str) -> bool
     if type_name in _URIS:
         return all(is_one(literal, "uri") for literal in literals) and all(hole.type in _SOLID for hole in holes)
     return kind(type_name) != "string"
+
+
+def can_be_copied(term: Term, type_name: str, target: Form) -> bool:
+    """Whether an object of the source can stand as it is in the target, whose FHIR version may be another.
+
+    What values extensions may have is not compared.
+    """
+    if term.type != type_name or not term.origin:
+        return False
+    return _alike(type_name, term.origin.form, target, frozenset())
+
+
+def _alike(type_name: str, source: Form, target: Form, seen: frozenset[str]) -> bool:
+    if source.types is target.types or target.is_open(type_name) or type_name in seen or type_name == "Extension":
+        return True
+    if type_name == "Resource":
+        return False
+    here, there = source.fields(type_name), target.fields(type_name)
+    seen |= {type_name}
+    return all(
+        name in there
+        and (there[name].type, there[name].is_list) == (field.type, field.is_list)
+        and (kind(field.type) != "object" or _alike(field.type, source, target, seen))
+        for name, field in here.items()
+    ) and all(name in here and here[name].required for name, field in there.items() if field.required)
 
 
 def joined(one: Term, other: Term) -> str:

@@ -12,7 +12,7 @@ from gateway.mapping import expect, fitting, runtime, terms
 from gateway.mapping.checker import Checker, placed
 from gateway.mapping.code import Leaf
 from gateway.mapping.document import Node, ScalarNode
-from gateway.mapping.forms import kind
+from gateway.mapping.forms import Form, kind
 from gateway.mapping.generator import Generator
 from gateway.mapping.loops import present
 from gateway.mapping.syntax import ExpressionError
@@ -42,8 +42,8 @@ class Built:
 class Holes:
     """Writes the Python of scalars."""
 
-    def __init__(self, checker: Checker, generator: Generator) -> None:
-        self._checker, self._generator = checker, generator
+    def __init__(self, target: Form, checker: Checker, generator: Generator) -> None:
+        self._target, self._checker, self._generator = target, checker, generator
         self._code = generator.code
 
     def test(self, node: Node) -> str:
@@ -112,6 +112,9 @@ class Holes:
     def _fitting(self, node: ScalarNode, type_name: str, hole: re.Match[str]) -> Term:
         term = self._checker.expression(node, hole[1], hole.start(1))
         wanted = kind(type_name)
+        if wanted == "object" and term.type == type_name and not fitting.can_be_copied(term, type_name, self._target):
+            what = f"{type_name} is not the same in both FHIR versions: write its elements"
+            raise node.place_of(hole.start(1)).error(what)
         same = term.type == type_name if wanted == "object" else term.kind in _FITTING.get(wanted, (wanted,))
         if not same:
             raise node.place_of(hole.start(1)).error(f"{type_name} is expected here, not {term.type}")

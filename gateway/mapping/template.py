@@ -36,7 +36,7 @@ class Template:
         self._part = part
         self._target, self._checker, self._generator = target, checker, generator
         self._code = generator.code
-        self._holes = Holes(checker, generator)
+        self._holes = Holes(target, checker, generator)
 
     def root(self, node: Node) -> str:
         """The Python expression of the whole output.

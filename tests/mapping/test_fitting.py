@@ -92,6 +92,26 @@ def test_what_is_not_sure_is_looked_at(load: Load, line: str) -> None:
     assert _holders(load(HEAD + OUTPUT + f"  {line}\n"))
 
 
+R4 = FHIR.replace("source: nems-message", "source: mns-signal")
+
+
+@pytest.mark.parametrize("element", ["name", "address", "communication", "maritalStatus"])
+def test_an_object_that_is_the_same_in_both_versions_is_copied(load: Load, element: str) -> None:
+    one = "" if element == "maritalStatus" else "s"
+    text = R4 + "entry: [{resource: {resourceType: Patient, active: true, " + element
+    module = load(text + ": '{{ Bundle.entry.resource.ofType(Patient)." + element + " }}'}}]}\n")
+    value: Any = {"text": "x"} if not one else [{"id": "x"}]
+    message = {"entry": [{"resource": {"resourceType": "Patient", element: value}}]}
+    assert module.apply(message)["entry"][0]["resource"][element] == value
+
+
+@pytest.mark.parametrize("element", ["managingOrganization", "identifier", "contained", "link"])
+def test_an_object_that_is_another_in_the_other_version_is_not_copied(load: Load, element: str) -> None:
+    text = R4 + "entry: [{resource: {resourceType: Patient, " + element
+    with pytest.raises(ModuleError, match="is not the same in both FHIR versions: write its elements"):
+        load(text + ": '{{ Bundle.entry.resource.ofType(Patient)." + element + " }}'}}]}\n")
+
+
 def _holders(module: Module) -> list[str]:
     objects = module.made.module().objects.values()
     return [one.__qualname__ for one in objects if getattr(one, "__qualname__", "").startswith("holder.")]
