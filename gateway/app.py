@@ -157,7 +157,8 @@ def create(gateway: Gateway) -> ASGIApp:
         yield
         await gateway.stop()
 
-    app = FastAPI(title="FHIR event gateway", lifespan=lifespan)
+    # No OpenAPI page: it would show the probes only, since the faces are not FastAPI's.
+    app = FastAPI(title="FHIR event gateway", lifespan=lifespan, openapi_url=None)
     _add_probes(app, gateway)
     return Faces(gateway.parts(), app)
 

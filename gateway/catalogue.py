@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
@@ -70,7 +69,7 @@ def interaction_key(name: str) -> str:
     """`name` without what its two spellings in NEMS InteractionIDs differ by: case, hyphens and the version at its
     end.
     """
-    return re.sub(r"-\d+$", "", name).replace("-", "").lower()
+    return name.removesuffix("-1").replace("-", "").lower()
 
 
 class Catalogue:

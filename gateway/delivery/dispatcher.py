@@ -146,7 +146,8 @@ class Dispatcher:
             identity = ids.delivery_uuid(self._store.instance, delivery.id)
             return await channel.send(Notification(identity, delivery, claimed.event, body, media_type))
         except Refusal as refusal:
-            return Outcome(Result.REFUSED, detail=f"cannot be mapped: {refusal}")
+            issue = refusal.issues[0]
+            return Outcome(Result.REFUSED, detail=f"cannot be mapped: {issue.reason} at {issue.location}: {issue.text}")
         except Exception as error:  # a fault of ours must not stop the lane; its text may hold what the message held
             log.error("send", delivery_id=ids.show(delivery.id), error=type(error).__name__)
             return Outcome(Result.UNCERTAIN, detail=f"fault in the gateway: {type(error).__name__}")

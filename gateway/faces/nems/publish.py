@@ -52,9 +52,10 @@ class Publish:
         """The InteractionID expected, in the spelling given if it is one of the two that NEMS's own documents use."""
         given = request.headers.get("interactionid", "").strip()
         prefix, _, name = given.rpartition(":")
-        named = name.removesuffix(".Write").removesuffix(".write")
+        named, _, verb = name.rpartition(".")
         code = event_type.nems.code if event_type.nems else event_type.id
-        if prefix.lower() == "urn:nhs:names:services:events" and interaction_key(named) == interaction_key(code):
+        of_events = prefix.lower() == "urn:nhs:names:services:events" and verb.lower() == "write"
+        if of_events and interaction_key(named) == interaction_key(code):
             return given
         return f"urn:nhs:names:services:events:{code}.Write"
 

@@ -172,6 +172,20 @@ REFUSED = {
     "other InteractionID": (
         message(), interaction("vaccinations-1"), 400, "MISSING_OR_INVALID_HEADER", "does not match request",
     ),
+    "InteractionID without a verb": (
+        message(),
+        {"InteractionID": "urn:nhs:names:services:events:pds-change-of-gp-1"},
+        400,
+        "MISSING_OR_INVALID_HEADER",
+        "does not match request",
+    ),
+    "InteractionID of another version": (
+        message(),
+        interaction("pds-change-of-gp-99"),
+        400,
+        "MISSING_OR_INVALID_HEADER",
+        "does not match request",
+    ),
     "unknown event": (
         message(**{'code value="pds-change-of-gp-1"': 'code value="pds-chance-1"'}), {}, 400, "INVALID_CODE_VALUE",
         "Bundle.entry[0].resource.event.code",
