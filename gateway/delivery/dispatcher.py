@@ -26,8 +26,8 @@ log = structlog.get_logger()
 _CLAIM_SECONDS = 0.5
 """How often the store is asked for deliveries that are due."""
 _CLAIM_BATCH = 100
-_SHARE = 4
-"""How many deliveries of an endpoint are held for each that may be on its way."""
+_SHARE = 8
+"""One endpoint may take up this part of what is held in memory, an eighth; more if its lane is wider than that."""
 
 
 class Dispatcher:
@@ -48,16 +48,18 @@ class Dispatcher:
         self._store, self._renderer, self._channels, self._settings = store, renderer, channels, settings
         self._policy = RetryPolicy(settings.retry_seconds, settings.jitter)
         self._lanes: Lanes[Claimed] = Lanes(self._deliver, settings.per_endpoint)
-        self._holdings = Holdings(settings.in_memory, _SHARE * settings.per_endpoint)
+        share = max(settings.in_memory // _SHARE, 2 * settings.per_endpoint)
+        self._holdings = Holdings(settings.in_memory, share)
         self._slots = {name: asyncio.Semaphore(channel.slots) for name, channel in channels.items()}
         self._no_limit = contextlib.nullcontext()
         self._longest_attempt_ms = round(longest_attempt_seconds * 1000)
         self._recording: set[asyncio.Task[None]] = set()
-        self._stopping = asyncio.Event()
+        self._stopping = False
+        self._wake = asyncio.Event()
 
     def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> tuple[Sequence[Delivery], int]:
         """Make room for as many of the deliveries as may be: those, and when the lease on them ends (epoch ms)."""
-        if self._stopping.is_set():
+        if self._stopping:
             return (), 0
         taken = [one for one in deliveries if self._holdings.has_room_for(one) and self._holdings.add(event, one)]
         return taken, self._lease_ms()
@@ -78,7 +80,8 @@ class Dispatcher:
 
     async def stop(self) -> None:
         """Let attempts under way finish within the set time, and give the rest back to the store."""
-        self._stopping.set()
+        self._stopping = True
+        self._wake.set()
         await self._claiming
         left = self._lanes.clear()
         await self._lanes.wait(self._settings.shutdown_seconds)
@@ -86,7 +89,7 @@ class Dispatcher:
         await self._store.release([claimed.delivery.id for claimed in left], now_ms())
 
     async def _run(self) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping:
             try:
                 claimed = await self._claim()
             except Exception as error:  # deliveries must go on once the store is well again
@@ -109,22 +112,29 @@ class Dispatcher:
     async def _pause(self) -> None:
         try:
             async with asyncio.timeout(_CLAIM_SECONDS):
-                await self._stopping.wait()
+                await self._wake.wait()
         except TimeoutError:
             pass
+        if not self._stopping:
+            self._wake.clear()
+
+    def _let_go(self, claimed: Claimed) -> None:
+        """Hold it no more; an endpoint that has room again may have more waiting in the store."""
+        if self._holdings.remove(claimed.event, claimed.delivery):
+            self._wake.set()
 
     async def _deliver(self, claimed: Claimed) -> None:
         try:
             await self._try(claimed)
         except Exception as error:  # the lane goes on, and the lease will end
             log.error("send", delivery_id=ids.show(claimed.delivery.id), error=type(error).__name__)
-            self._holdings.remove(claimed.event, claimed.delivery)
+            self._let_go(claimed)
 
     async def _try(self, claimed: Claimed) -> None:
         async with self._slots.get(claimed.delivery.channel, self._no_limit):
             if now_ms() > claimed.lease_ms - self._longest_attempt_ms:
                 # It waited too long behind a slow endpoint, and another may take it over during the attempt.
-                self._holdings.remove(claimed.event, claimed.delivery)
+                self._let_go(claimed)
                 return
             started_ms, started = now_ms(), time.perf_counter()
             outcome = await self._attempt(claimed)
@@ -173,7 +183,7 @@ class Dispatcher:
         except Exception as error:  # the lease will end and the delivery be tried again
             log.error("record", delivery_id=ids.show(delivery.id), error=type(error).__name__)
         finally:
-            self._holdings.remove(claimed.event, delivery)
+            self._let_go(claimed)
         metrics.attempted(delivery.channel, attempt.outcome, seconds)
         if verdict.state in {"delivered", "dead"}:
             metrics.ended(delivery.channel, verdict.state)

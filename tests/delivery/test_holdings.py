@@ -8,18 +8,29 @@ from tests.samples import delivery, event
 EVENT = event()
 
 
-def test_an_endpoint_gets_its_share_and_no_more() -> None:
+def test_past_half_the_room_an_endpoint_gets_its_share_and_no_more() -> None:
     held = Holdings(room=10, share=2)
-    slow = [delivery(EVENT, endpoint="slow") for _ in range(3)]
-    for one in slow[:2]:
+    slow = [delivery(EVENT, endpoint="slow") for _ in range(6)]
+    for one in slow[:5]:
         assert held.has_room_for(one)
         assert held.add(EVENT, one)
-    assert not held.has_room_for(slow[2])
+    assert not held.has_room_for(slow[5])
     assert held.full == ["slow"]
-    assert held.has_room_for(delivery(EVENT, endpoint="quick"))
-    held.remove(EVENT, slow[0])
-    assert held.has_room_for(slow[2])
+    quick = [delivery(EVENT, endpoint="quick") for _ in range(3)]
+    for one in quick[:2]:
+        assert held.has_room_for(one)
+        held.add(EVENT, one)
+    assert not held.has_room_for(quick[2])
+
+
+def test_an_endpoint_that_was_full_says_when_it_has_room_again() -> None:
+    held = Holdings(room=4, share=2)
+    slow = [delivery(EVENT, endpoint="slow") for _ in range(2)]
+    for one in slow:
+        held.add(EVENT, one)
+    assert held.remove(EVENT, slow[0])
     assert held.full == []
+    assert not held.remove(EVENT, slow[1]), "it is told once"
 
 
 def test_the_room_is_shared_by_all() -> None:
