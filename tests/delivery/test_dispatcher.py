@@ -63,7 +63,7 @@ class Bench:
 
     def make(self, **changed: object) -> Dispatcher:
         settings = SETTINGS.model_copy(update=changed)
-        return Dispatcher(self.store, self.renderer, {"rest-hook": self.channel}, settings, 1)  # type: ignore[arg-type]
+        return Dispatcher(self.store, self.renderer, {"rest-hook": self.channel}, settings, 1)
 
     async def accept(self, count: int = 1, endpoint: str = "http://one/") -> Event:
         """An event with deliveries to an endpoint, handed over as intake does."""

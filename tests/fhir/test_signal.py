@@ -203,7 +203,7 @@ def renamed(signal: Any, steps: list[str | int]) -> Any:
     for step in steps[:-1]:
         target = target[step]
     if isinstance(target, list):
-        target.append(target.pop(steps[-1]))  # type: ignore[arg-type]
+        target.append(target.pop(steps[-1]))
     else:
         target["banana"] = target.pop(steps[-1])
     return signal

@@ -72,7 +72,7 @@ def signals(examples: Path) -> list[tuple[dict[str, Any], dict[str, Any]]]:
         if event.is_file():
             texts = (each.read_text(encoding="utf-8") for each in (event, path))
             pairs.append(tuple(map(json.loads, texts)))
-    return pairs  # type: ignore[return-value]
+    return pairs
 
 
 def test_signals_have_the_shape_of_those_that_mns_publishes(modules: Modules, examples: Path) -> None:

@@ -346,7 +346,7 @@ def test_a_blind_resend_makes_a_second_message_and_a_look_up_says_so(
 def test_a_look_up_that_fails_is_no_reason_to_send_again(
     mesh: LocalMesh, sender: Mailbox, recipient: Mailbox, outgoing: Outgoing, fault: dict[str, object], result: Result
 ) -> None:
-    mesh.fault(**fault, method="GET", path_contains="/tracking/")  # type: ignore[arg-type]
+    mesh.fault(**fault, method="GET", path_contains="/tracking/")
     assert sender.resend(outgoing()).result is result
     assert recipient.list_messages() == []
 

@@ -117,7 +117,7 @@ CONNECTION = urllib3.connection.HTTPConnection("mesh.example")
     "error",
     [
         wrapped(NewConnectionError(CONNECTION, "refused")),
-        wrapped(NameResolutionError("mesh.example", CONNECTION, OSError("no such host"))),  # type: ignore[arg-type]
+        wrapped(NameResolutionError("mesh.example", CONNECTION, OSError("no such host"))),
         requests.ConnectTimeout(MaxRetryError(POOL, "/", ConnectTimeoutError())),
         requests.exceptions.ProxyError(MaxRetryError(POOL, "/", ProxyError("no proxy", OSError()))),
         requests.exceptions.SSLError(MaxRetryError(POOL, "/", SSLError(ssl.SSLCertVerificationError("self-signed")))),
