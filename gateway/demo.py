@@ -91,7 +91,9 @@ class Demo:
         """
         mark = self._folder / "made-by-gateway-demo"
         if self._database.exists() and not mark.exists():
-            raise ConfigurationError(f"{self._folder} holds a database that no demo made; remove it, or choose another --folder")
+            raise ConfigurationError(
+                f"{self._folder} holds a database that no demo made; remove it, or choose another --folder"
+            )
         with contextlib.closing(lock(self._database)):
             mark.touch()
             for path in (*self._folder.glob("gateway.db*"), *self._folder.glob("*.log")):
