@@ -37,7 +37,7 @@ def serve(config: Config = None) -> None:
 @app.command()
 def migrate(config: Config = None) -> None:
     """Bring the database up to this release; `gateway serve` does so itself on SQLite."""
-    from gateway.store.database import migrate_file
+    from gateway.store.sqlite.database import migrate_file
 
     path = configuration.load(config).store.path
     applied = migrate_file(path)

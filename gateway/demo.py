@@ -28,8 +28,8 @@ from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.resources import folder as resource_folder
 from gateway.store.base import DeliveryTrace, EventTrace
-from gateway.store.database import lock
-from gateway.store.reader import SqliteReader
+from gateway.store.sqlite.database import lock
+from gateway.store.sqlite.reader import SqliteReader
 from gateway.trace import plain_console, plain_table
 from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
 

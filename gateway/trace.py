@@ -15,7 +15,7 @@ from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.store.base import DeliveryTrace, EventTrace
-from gateway.store.reader import SqliteReader
+from gateway.store.sqlite.reader import SqliteReader
 
 
 def print_events(database: Path, limit: int, *, as_json: bool) -> None:

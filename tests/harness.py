@@ -22,7 +22,7 @@ import httpx
 from gateway.demo import EVENTS, JWT, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
 from gateway.resources import folder
 from gateway.store.base import EventTrace
-from gateway.store.reader import SqliteReader
+from gateway.store.sqlite.reader import SqliteReader
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh

@@ -13,7 +13,7 @@ from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from gateway.store.base import InboxMessage
-from gateway.store.reader import SqliteReader
+from gateway.store.sqlite.reader import SqliteReader
 from mesh.mailbox import Mailbox
 from mesh.message import OutgoingMessage
 from mesh.sandbox.run import LocalMesh

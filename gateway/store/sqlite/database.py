@@ -12,8 +12,9 @@ from typing import IO
 from gateway.clock import now_ms
 from gateway.errors import ConfigurationError
 from gateway.ids import INSTANCE_BITS
-from gateway.store import migrations
+from gateway.store.migration import Migration, missing
 
+MIGRATIONS = Path(__file__).with_name("migrations")
 # Bodies are 4 to 20 KB: pages of 16 KB would stay half empty, pages of 4 KB chain several.
 PRAGMAS = (
     "PRAGMA page_size = 8192",
@@ -30,6 +31,38 @@ def connect(path: Path) -> sqlite3.Connection:
     for pragma in PRAGMAS:
         connection.execute(pragma)
     return connection
+
+
+def connect_to_read(path: Path) -> sqlite3.Connection:
+    """A connection that only reads; of one thread at a time."""
+    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+
+
+def missing_migrations(connection: sqlite3.Connection) -> list[Migration]:
+    """The migrations of this release that the database has not had.
+
+    Raises:
+        ConfigurationError: a later release has been at the database.
+    """
+    return missing(MIGRATIONS, {number for (number,) in connection.execute("SELECT number FROM migrations")})
+
+
+def migrate(connection: sqlite3.Connection) -> list[Migration]:
+    """Apply the migrations that are missing, and return them.
+
+    Raises:
+        ConfigurationError: a later release has been at the database.
+    """
+    connection.execute(
+        "CREATE TABLE IF NOT EXISTS migrations"
+        " (number INTEGER PRIMARY KEY, name TEXT NOT NULL, applied_ms INTEGER NOT NULL)"
+    )
+    steps = missing_migrations(connection)
+    for step in steps:
+        # A script takes no parameters; the values are our own.
+        row = f"({step.number}, '{step.name}', {now_ms()})"
+        connection.executescript(f"BEGIN IMMEDIATE;\n{step.sql}\nINSERT INTO migrations VALUES {row};\nCOMMIT;")
+    return steps
 
 
 def lock(path: Path) -> IO[bytes]:
@@ -65,7 +98,7 @@ def instance(connection: sqlite3.Connection) -> int:
     return number
 
 
-def migrate_file(path: Path) -> list[migrations.Migration]:
+def migrate_file(path: Path) -> list[Migration]:
     """Bring the database at `path` up to this release, making it if it is missing; what was applied.
 
     Raises:
@@ -74,6 +107,6 @@ def migrate_file(path: Path) -> list[migrations.Migration]:
     with contextlib.closing(lock(path)):
         try:
             with contextlib.closing(connect(path)) as connection:
-                return migrations.migrate(connection, now_ms())
+                return migrate(connection)
         except sqlite3.Error as error:
             raise ConfigurationError(f"store {path}: {error}") from None

@@ -1,0 +1,55 @@
+"""The store: the only door to a database.
+
+One Protocol for each concern, joined in `Store`, and a folder for each engine: SQLite (embedded, one process) and
+PostgreSQL (many nodes). So nothing here assumes that the caller is alone: deliveries are claimed under a lease, ids
+come from the caller, and `accept` is one transaction of an event with all that follows from it.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from gateway.store.base.deliveries import Claimed, Deliveries
+from gateway.store.base.events import Acceptance, Events
+from gateway.store.base.inbox import Inbox, InboxMessage
+from gateway.store.base.subscriptions import Subscriptions
+from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
+
+__all__ = [
+    "Acceptance",
+    "Claimed",
+    "Deliveries",
+    "DeliveryTrace",
+    "EventTrace",
+    "Events",
+    "Inbox",
+    "InboxMessage",
+    "Store",
+    "Subscriptions",
+    "Traces",
+]
+
+
+class Store(Events, Deliveries, Subscriptions, Inbox, Traces, Protocol):
+    """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
+
+    @property
+    def instance(self) -> int:
+        """The store's own number, 60 bits, drawn when it was made."""
+        ...
+
+    async def open(self) -> None:
+        """Connect, migrate where that needs no set-up, and release what a dead process left claimed.
+
+        Raises:
+            ConfigurationError: the database cannot be used.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Finish what is waiting, and disconnect."""
+        ...
+
+    async def check(self) -> dict[str, str]:
+        """How `store` and `migrations` are: `ok`, or what is wrong."""
+        ...

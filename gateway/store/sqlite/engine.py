@@ -1,0 +1,75 @@
+"""What every concern of the SQLite store stands on: one connection that writes in groups, one that reads."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TypeVar
+
+from gateway.clock import now_ms
+from gateway.errors import ConfigurationError, Unavailable
+from gateway.store.migration import names
+from gateway.store.sqlite import database
+from gateway.store.sqlite.group import GroupWriter
+
+T = TypeVar("T")
+
+RELEASE_ALL = "UPDATE deliveries SET next_ms = ? WHERE state = 'sending'"
+PROBE = "UPDATE instance SET checked_ms = ?"
+
+
+class Engine:
+    """The database file at `path`, open for this process alone."""
+
+    def __init__(self, path: Path, max_waiting: int = 10_000) -> None:
+        self._path = path
+        self._max_waiting = max_waiting
+        self._instance = 0
+
+    @property
+    def instance(self) -> int:
+        """The store's own number."""
+        return self._instance
+
+    async def open(self) -> None:
+        """Make the file if it is missing, migrate it, and release what a dead process left claimed."""
+        self._lock = database.lock(self._path)
+        try:
+            self._connection = database.connect(self._path)
+            database.migrate(self._connection)
+            self._instance = database.instance(self._connection)
+            # We hold the lock, so whoever claimed these is gone: their leases end now.
+            self._connection.execute(RELEASE_ALL, (now_ms(),))
+            self._reading = database.connect_to_read(self._path)
+        except (sqlite3.Error, ConfigurationError) as error:
+            self._lock.close()
+            raise ConfigurationError(f"store {self._path}: {error}") from None
+        self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="read")
+        self._writer = GroupWriter(self._connection, self._max_waiting)
+
+    async def close(self) -> None:
+        await self._writer.close()
+        self._read_thread.shutdown()
+        self._reading.close()
+        self._connection.close()
+        self._lock.close()
+
+    async def check(self) -> dict[str, str]:
+        try:
+            # Written, not only read: a full disk still reads well.
+            await self._write(lambda connection: connection.execute(PROBE, (now_ms(),)))
+            missing = await self._read(database.missing_migrations)
+        except (Unavailable, sqlite3.Error) as error:
+            return {"store": str(error), "migrations": "unknown"}
+        return {"store": "ok", "migrations": f"missing: {names(missing)}" if missing else "ok"}
+
+    def _write(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
+        """Have `job` run in the next group; the future holds its result once that is durable."""
+        return self._writer.submit(job)
+
+    async def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
+        """Ask `question` of the connection that reads, in its thread."""
+        return await asyncio.get_running_loop().run_in_executor(self._read_thread, question, self._reading)

@@ -1,0 +1,47 @@
+"""Events in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.errors import Unavailable
+from gateway.events import Event
+from gateway.store import rows
+from gateway.store.base import Acceptance
+from gateway.store.sqlite.deliveries import ADD_DELIVERY
+from gateway.store.sqlite.engine import Engine
+from gateway.store.sqlite.inbox import ADD_INBOX
+
+ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
+NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
+
+
+class Events(Engine):
+    """Keeps events."""
+
+    async def accept(self, acceptance: Acceptance) -> None:
+        if self._writer.crowded:
+            raise Unavailable("too many events wait to be stored")
+        await self._write(lambda connection: _accept(connection, acceptance))
+
+    async def events(self, limit: int) -> list[Event]:
+        return await self._read(lambda connection: newest(connection, limit))
+
+
+def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
+    """The newest events, newest first."""
+    return [rows.event_of(row) for row in connection.execute(NEWEST, (limit,))]
+
+
+def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> None:
+    event = acceptance.event
+    original = event.original
+    connection.execute(ADD_EVENT, rows.event_row(event))
+    connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
+    for delivery in acceptance.deliveries:
+        leased = delivery.id in acceptance.leased
+        state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", event.received_ms)
+        connection.execute(ADD_DELIVERY, rows.delivery_row(delivery, state, next_ms))
+    if acceptance.inbox:
+        connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, event.row_id))

@@ -1,0 +1,40 @@
+"""Subscriptions in SQLite."""
+
+from __future__ import annotations
+
+import sqlite3
+
+from gateway.store import rows
+from gateway.store.sqlite.engine import Engine
+from gateway.subscriptions.subscription import Subscription
+
+ADD = (
+    f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
+PRESENT = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608
+ONE = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE id = ?"  # noqa: S608
+
+
+class Subscriptions(Engine):
+    """Keeps subscriptions."""
+
+    async def add_subscription(self, subscription: Subscription) -> None:
+        row = rows.subscription_row(subscription)
+        await self._write(lambda connection: connection.execute(ADD, row))
+
+    async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
+        values = (now_ms, subscription_id)
+        return await self._write(lambda connection: connection.execute(DELETE, values).rowcount > 0)
+
+    async def subscriptions(self) -> list[Subscription]:
+        return await self._read(_present)
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        row = await self._read(lambda connection: connection.execute(ONE, (subscription_id,)).fetchone())
+        return rows.subscription_of(row) if row else None
+
+
+def _present(connection: sqlite3.Connection) -> list[Subscription]:
+    return [rows.subscription_of(row) for row in connection.execute(PRESENT)]

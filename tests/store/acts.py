@@ -1,0 +1,22 @@
+"""What most tests of a store begin with."""
+
+from __future__ import annotations
+
+from gateway.events import Delivery, Event
+from gateway.store.base import Acceptance, DeliveryTrace, Store
+from tests.samples import delivery, event
+
+SOON, LATER, MUCH_LATER = 2_000_000_000_000, 2_000_000_060_000, 2_000_000_600_000
+
+
+async def accept(store: Store, deliveries: int = 1, lease_ms: int = 0) -> tuple[Event, list[Delivery]]:
+    one = event()
+    made = [delivery(one) for _ in range(deliveries)]
+    await store.accept(Acceptance(one, made, [each.id for each in made] if lease_ms else (), lease_ms))
+    return one, made
+
+
+async def deliveries_of(store: Store, one: Event) -> tuple[DeliveryTrace, ...]:
+    trace = await store.trace(one.row_id)
+    assert trace
+    return trace.deliveries

@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from gateway.errors import Unavailable
+from gateway.store.base import Acceptance, Store
+from tests.samples import delivery, event
+from tests.store.acts import accept
+from tests.store.engines import Engine
+
+
+async def test_an_accepted_event_is_read_back_whole(store: Store) -> None:
+    one, made = await accept(store, 2)
+    trace = await store.trace(one.row_id)
+    assert trace
+    assert trace.event == one
+    assert [told.delivery for told in trace.deliveries] == made
+    assert await store.trace(one.row_id + 1) is None
+
+
+async def test_events_are_listed_newest_first(store: Store) -> None:
+    accepted = [(await accept(store))[0] for _ in range(3)]
+    assert await store.events(2) == [accepted[2], accepted[1]]
+
+
+async def test_many_at_once_share_commits_and_all_are_kept(store: Store) -> None:
+    await asyncio.gather(*(accept(store) for _ in range(600)))
+    assert len(await store.events(1000)) == 600
+
+
+async def test_one_that_fails_does_not_fail_its_neighbours(store: Store) -> None:
+    one, _ = await accept(store)
+    fresh = [event() for _ in range(5)]
+    results = await asyncio.gather(
+        *(store.accept(Acceptance(each, [])) for each in [*fresh[:2], one, *fresh[2:]]), return_exceptions=True
+    )
+    assert [type(result).__name__ for result in results] == ["NoneType"] * 2 + ["Unavailable"] + ["NoneType"] * 3
+    assert {found.row_id for found in await store.events(9)} == {one.row_id, *(each.row_id for each in fresh)}
+
+
+async def test_an_event_and_its_deliveries_never_part(store: Store) -> None:
+    one = event()
+    twin = delivery(one)
+    with pytest.raises(Unavailable):
+        await store.accept(Acceptance(one, [twin, twin]))
+    assert await store.events(9) == []
+
+
+async def test_when_too_many_wait_nothing_more_is_taken(engine: Engine) -> None:
+    store = engine.store(max_waiting=3)
+    await store.open()
+    waiting = [asyncio.create_task(accept(store)) for _ in range(10)]
+    results = await asyncio.gather(*waiting, return_exceptions=True)
+    kept = [result for result in results if not isinstance(result, BaseException)]
+    assert any(isinstance(result, Unavailable) for result in results)
+    assert len(await store.events(99)) == len(kept)
+    await store.close()
