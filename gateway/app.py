@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import gc
+import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from gateway.delivery.render import Renderer
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.oauth.bearer import Bearer
+from gateway.faces.oauth.quota import Quota
+from gateway.faces.oauth.tokens import Tokens
 from gateway.faces.routes import Faces, Parts
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
@@ -62,6 +66,9 @@ class Gateway:
         self.index = Index()
         self.book = Book(self.store, self.index, self._still_allowed)
         self.authenticator = Authenticator(settings.security.mode, self.applications)
+        self.tokens = Tokens(secrets.token_bytes(32))
+        quota = Quota(settings.oauth.quota_per_minute)
+        self.bearer = Bearer(settings.security.mode, self.applications, self.tokens, quota)
 
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
@@ -111,6 +118,7 @@ class Gateway:
             book=self.book,
             catalogue=self.catalogue,
             authenticator=self.authenticator,
+            bearer=self.bearer,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
             loopback=self.settings.security.mode == "open",

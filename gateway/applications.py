@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.catalogue import Catalogue
 from gateway.documents import read_yaml
@@ -15,7 +15,11 @@ from gateway.subscriptions.subscription import Kind
 
 
 class Application(BaseModel):
-    """A party. `publish` and `subscribe` hold ids of event types, once `load` has resolved their names."""
+    """A party. `publish` and `subscribe` hold ids of event types, once `load` has resolved their names.
+
+    Its public keys, with which it signs for access tokens, are at `jwks_url` or in `jwks_file`, a JWK set (RFC 7517).
+    `quota_per_minute` is how many requests it may make with such a token; None for the general quota, 0 for no limit.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -27,6 +31,15 @@ class Application(BaseModel):
     publish: frozenset[str] = frozenset()
     subscribe: frozenset[str] = frozenset()
     subscription_kinds: frozenset[Kind] = frozenset()
+    jwks_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
+    jwks_file: Path | None = None
+    quota_per_minute: Annotated[int, Field(ge=0)] | None = None
+
+    @model_validator(mode="after")
+    def _one_key_set(self) -> Self:
+        if self.jwks_url and self.jwks_file:
+            raise ValueError("jwks_url and jwks_file exclude each other")
+        return self
 
     def may_publish(self, event_type: str) -> bool:
         """Whether it may publish events of that type."""

@@ -4,6 +4,7 @@
     ├── ConfigurationError   the start is refused: one line that says what to change
     ├── ModuleError          a mapping module is wrong: file, line, column, and why
     ├── Refusal              what came in is refused: Issues that say what and where
+    ├── Throttled            the application has made more requests than it may: it may try again later
     └── Unavailable          the store cannot take it now: the sender may try again later
 
 What an Issue says never holds a value taken from a message: a message is about a patient, and the text
@@ -61,6 +62,14 @@ class Refusal(GatewayError):
     def because(cls, reason: str, text: str, location: str = "") -> Refusal:
         """A refusal for one reason."""
         return cls([Issue(reason, location, text)])
+
+
+class Throttled(GatewayError):
+    """The application's quota is used up, nothing was kept; `retry_after_seconds` says when to try again."""
+
+    def __init__(self, why: str, retry_after_seconds: int) -> None:
+        self.retry_after_seconds = retry_after_seconds
+        super().__init__(why)
 
 
 class Unavailable(GatewayError):

@@ -158,6 +158,12 @@ class Security(_Section):
     mode: Literal["open", "closed"]
 
 
+class Oauth(_Section):
+    """How the applications of the faces mns and r4 are known."""
+
+    quota_per_minute: Annotated[int, Field(ge=0)]
+
+
 class Log(_Section):
     """What is logged."""
 
@@ -179,6 +185,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings
     delivery: DeliverySettings
     security: Security
+    oauth: Oauth
     log: Log
 
     @model_validator(mode="after")

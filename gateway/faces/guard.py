@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import metrics
-from gateway.errors import Issue, Refusal, Unavailable
+from gateway.errors import Issue, Refusal, Throttled, Unavailable
 from gateway.events import Face
 
 log = structlog.get_logger()
@@ -35,6 +35,11 @@ class Guard:
             log.info(action, face=self._face, outcome="refused", reason=reason, issues=len(error.issues))
             metrics.received(self._face, reason)
             return self._refuse(request, error.issues, {})
+        if isinstance(error, Throttled):
+            log.info(action, face=self._face, outcome="throttled")
+            metrics.received(self._face, "throttled")
+            issue = Issue("QUOTA_EXCEEDED", "", "The quota of requests is used up; try again later")
+            return self._refuse(request, [issue], {"Retry-After": str(error.retry_after_seconds)})
         if isinstance(error, Unavailable):
             log.warning(action, face=self._face, outcome="unavailable", why=str(error))
             metrics.received(self._face, "unavailable")

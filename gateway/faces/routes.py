@@ -16,6 +16,7 @@ from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
+from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import outcome
 from gateway.faces.r4 import subscription as r4_subscription
 from gateway.intake import Intake
@@ -26,12 +27,15 @@ PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of; `loopback` says that webhooks may go to this machine."""
+    """What the faces are made of: `authenticator` is that of the face nems, `bearer` that of mns and r4; `loopback`
+    says that webhooks may go to this machine.
+    """
 
     intake: Intake
     book: Book
     catalogue: Catalogue
     authenticator: Authenticator
+    bearer: Bearer
     base_url: str
     max_body_bytes: int
     loopback: bool
