@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from docs import results
+from docs import results, rules
 from docs.command_line import command_line
 from gateway import catalogue
 from gateway.faces.nems.spine import CODES
@@ -25,7 +25,13 @@ def pages() -> dict[str, str]:
         "mappings.md": _mappings(),
         "cli.md": f"# Command line\n\n{NOTICE}{command_line()}",
         "mapping-results.md": _mapping_results(),
+        **{name: _with_notice(page) for name, page in rules.pages().items()},
     }
+
+
+def _with_notice(page: str) -> str:
+    title, rest = page.split("\n\n", 1)
+    return f"{title}\n\n{NOTICE}{rest}"
 
 
 def _settings() -> str:

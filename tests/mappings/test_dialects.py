@@ -17,6 +17,7 @@ FORMER = {
 }
 
 
+@pytest.mark.rule("nems-of-2018")
 @pytest.mark.parametrize(("code", "event_type"), FORMER.items())
 def test_a_message_of_2018_is_found_its_module_by_its_former_code(shipped: Shipped, code: str, event_type: str) -> None:
     module = shipped.module("nems-message", "event", shipped.catalogue[event_type])
@@ -28,6 +29,7 @@ def test_a_message_of_2018_is_found_its_module_by_its_former_code(shipped: Shipp
 
 
 # Failsafe alerts of 2018, events that were drafted and never released, and a name that only MNS uses.
+@pytest.mark.rule("nems-never-released")
 @pytest.mark.parametrize(
     "code",
     ["FM001", "FM002", "encounter-1", "allergies-and-adverse-reactions-1", "observations-1", "pds-change-of-gp-2"],

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -30,6 +31,7 @@ def test_only_the_event_types_asked_for_match() -> None:
     assert index.match(event()) == index.match(event(type="vaccinations-1")) == [both]
 
 
+@pytest.mark.rule("nems-match-end")
 def test_a_subscription_that_has_ended_matches_no_more() -> None:
     one = event(received_ms=1000)
     still, no_more = subscription(end_ms=1001), subscription(end_ms=1000)

@@ -26,6 +26,7 @@ def refusal(criteria: str) -> tuple[str, str]:
     return issue.reason, issue.text
 
 
+@pytest.mark.rule("nems-criteria-explicit")
 def test_explicit() -> None:
     found = read("serviceType=GP", PATIENT, GP, "MessageHeader.event=vaccinations-1", "tag=a|b,c_d-1")
     assert found == NemsCriteria(("pds-change-of-gp-1", "vaccinations-1"), "9990001006", "GP", "a|b,c_d-1")
@@ -38,14 +39,17 @@ def test_generic() -> None:
     assert found.kind == "generic"
 
 
+@pytest.mark.rule("nems-criteria-order")
 def test_components_may_stand_in_any_order() -> None:
     assert read(GP, PATIENT, "serviceType=UHV") == read("serviceType=UHV", PATIENT, GP)
 
 
+@pytest.mark.rule("nems-criteria-encoded")
 def test_values_may_be_percent_encoded() -> None:
     assert read(PATIENT.replace("|", "%7C").replace("/", "%2F"), GP) == read(PATIENT, GP)
 
 
+@pytest.mark.rule("nems-criteria-number")
 def test_both_systems_of_nhs_numbers_are_taken() -> None:
     assert read(PATIENT.replace("https://fhir.nhs.uk", "http://fhir.nhs.net"), GP) == read(PATIENT, GP)
 
@@ -83,6 +87,7 @@ def test_what_is_refused_and_why(components: list[str], reason: str, says: str) 
     assert says in text
 
 
+@pytest.mark.rule("nems-criteria-prefix")
 @pytest.mark.parametrize("criteria", ["", "Bundle?type=message", "/Bundle?type=messages", f"/Bundle?type=message{GP}"])
 def test_it_must_begin_as_a_search_for_messages(criteria: str) -> None:
     assert refusal(criteria)[0] == "INVALID_REQUEST_MESSAGE"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 from itertools import count
 
+import pytest
+
 from gateway.catalogue import EventType, Nems
 from gateway.events import Delivery
 from gateway.subscriptions.plan import partner_id, plan
@@ -54,6 +56,7 @@ def test_the_partner_id_lists_the_subscriptions_that_carry_a_tag() -> None:
     assert partner_id([subscription()]) == ""
 
 
+@pytest.mark.rule("nems-partner-id-length")
 def test_the_partner_id_holds_whole_entries_up_to_what_mesh_takes() -> None:
     tagged = [subscription(tag="t" * 100) for _ in range(5)]
     entries = partner_id(tagged).split("~~~")

@@ -117,6 +117,7 @@ def test_poison_is_put_aside_and_holds_up_nothing(
     assert found.headers["mex-from"] == SUBSCRIBER_MAILBOX
 
 
+@pytest.mark.rule("nems-mesh-report")
 @pytest.mark.parametrize("by", ["message id", "local id"])
 def test_a_report_of_non_delivery_makes_its_delivery_a_dead_letter(gateway: Gateway, mesh: LocalMesh, by: str) -> None:
     gateway.subscribe_mailbox()

@@ -67,6 +67,7 @@ def outcome(answer: object, status: int, code: str) -> str:
     return "\n".join(issue["diagnostics"] for issue in resource["issue"])
 
 
+@pytest.mark.rule("nems-post-process-message", "nems-delivery-workflow")
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_valid_message_is_accepted_with_an_empty_body(gateway: Gateway, mesh: LocalMesh, event: str) -> None:
     body = message(event)
@@ -76,6 +77,7 @@ def test_a_valid_message_is_accepted_with_an_empty_body(gateway: Gateway, mesh: 
     assert (received.body, received.workflow_id) == (body, WORKFLOWS[event])
 
 
+@pytest.mark.rule("nems-same-bytes")
 @pytest.mark.parametrize(("file", "event"), PUBLISHED)
 def test_every_published_example_arrives_unchanged_and_as_a_signal(
     gateway: Gateway, mesh: LocalMesh, listener: Listener, examples: Path, file: str, event: str
@@ -95,6 +97,7 @@ def test_every_published_example_arrives_unchanged_and_as_a_signal(
     assert gateway.http.delete(f"/R4/Subscription/{subscription}").status_code == 204
 
 
+@pytest.mark.rule("nems-delivery-content-type", "nems-delivery-private")
 def test_what_mesh_is_told_of_a_message(gateway: Gateway, mesh: LocalMesh) -> None:
     gateway.publish(message())
     (received,) = collect(mesh, 1)
@@ -105,12 +108,14 @@ def test_what_mesh_is_told_of_a_message(gateway: Gateway, mesh: LocalMesh) -> No
         assert patient not in str(dict(received.headers))
 
 
+@pytest.mark.rule("nems-interaction-spellings")
 @pytest.mark.parametrize("name", ["pds-change-of-gp-1", "PDS-CHANGE-OF-GP-1", "Pdschangeofgp", "pdschangeofgp"])
 def test_both_spellings_of_the_interaction_are_taken_in_any_case(gateway: Gateway, mesh: LocalMesh, name: str) -> None:
     assert gateway.publish(message(), InteractionID=interaction(name)["InteractionID"]).status_code == 202
     collect(mesh, 1)
 
 
+@pytest.mark.rule("nems-publish-mime")
 @pytest.mark.parametrize(
     "content_type",
     [
@@ -125,6 +130,7 @@ def test_every_spelling_of_the_media_type_is_taken(gateway: Gateway, mesh: Local
     collect(mesh, 1)
 
 
+@pytest.mark.rule("nems-publish-mime-absent")
 def test_an_absent_media_type_means_xml(gateway: Gateway, mesh: LocalMesh) -> None:
     headers = {name: value for name, value in NEMS_HEADERS.items() if name != "Content-Type"}
     answer = gateway.http.post(PROCESS_MESSAGE, content=message(), headers=headers | interaction(EVENTS[0]))
@@ -132,6 +138,7 @@ def test_an_absent_media_type_means_xml(gateway: Gateway, mesh: LocalMesh) -> No
     collect(mesh, 1)
 
 
+@pytest.mark.rule("nems-publish-json", "nems-delivery-xml")
 def test_a_message_in_json_is_delivered_as_xml(gateway: Gateway, mesh: LocalMesh) -> None:
     tables = load("STU3")
     resource = parse_xml(message(), tables).resource
@@ -141,6 +148,7 @@ def test_a_message_in_json_is_delivered_as_xml(gateway: Gateway, mesh: LocalMesh
     assert parse_xml(received.body, tables).resource == resource
 
 
+@pytest.mark.rule("nems-no-dedup")
 def test_a_message_published_twice_is_delivered_twice(gateway: Gateway, mesh: LocalMesh) -> None:
     body = message()
     for _ in range(2):
@@ -215,6 +223,25 @@ REFUSED = {
 }  # fmt: skip
 
 
+@pytest.mark.rule(
+    "nems-nothing-kept",
+    "nems-from-asid",
+    "nems-to-asid",
+    "nems-interaction-required",
+    "nems-interaction-match",
+    "nems-authorization-required",
+    "nems-mime-unknown",
+    "nems-well-formed",
+    "nems-empty-body",
+    "nems-size",
+    "nems-message-bundle",
+    "nems-header-first",
+    "nems-event-unknown",
+    "nems-message-event-type",
+    "nems-routing",
+    "nems-routing-number",
+    "nems-error-texts",
+)
 @pytest.mark.parametrize("case", REFUSED)
 def test_a_wrong_request_is_told_what_and_where_and_nothing_is_stored(gateway: Gateway, case: str) -> None:
     body, headers, status, code, says = REFUSED[case]
@@ -233,6 +260,7 @@ def test_every_fault_of_a_message_is_told(gateway: Gateway) -> None:
     assert "Bundle.entry[4].resource.status" in told
 
 
+@pytest.mark.rule("nems-outcome-form", "nems-format")
 @pytest.mark.parametrize(
     ("accept", "query", "expected"),
     [
@@ -255,11 +283,13 @@ def test_errors_come_in_the_form_asked_for(gateway: Gateway, accept: str, query:
         assert answer.json()["issue"][0]["details"]["coding"][0]["code"] == "MESSAGE_NOT_WELL_FORMED"
 
 
+@pytest.mark.rule("nems-other-verb")
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_another_verb_is_refused(gateway: Gateway, method: str) -> None:
     outcome(gateway.http.request(method, PROCESS_MESSAGE, headers=NEMS_HEADERS), 400, "BAD_REQUEST")
 
 
+@pytest.mark.rule("nems-other-operation")
 def test_another_operation_is_not_implemented(gateway: Gateway) -> None:
     outcome(gateway.http.post("/STU3/Patient", headers=NEMS_HEADERS), 501, "NOT_IMPLEMENTED")
 
@@ -312,6 +342,7 @@ def restructured(draw: st.DrawFn) -> bytes:
     return etree.tostring(root)
 
 
+@pytest.mark.rule("nems-no-fault")
 @settings(max_examples=400, deadline=None, suppress_health_check=list(HealthCheck))
 @given(body=st.one_of(mutated(), restructured()), data=st.data())
 def test_a_mutated_message_is_accepted_or_refused_but_never_a_fault(

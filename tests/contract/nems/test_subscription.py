@@ -65,6 +65,7 @@ def told(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, issue["details"]["coding"][0]["code"], issue["diagnostics"]
 
 
+@pytest.mark.rule("nems-location")
 def test_create_answers_201_with_an_id_of_32_hexadecimal_digits_and_no_body(gateway: Gateway) -> None:
     answer = create(gateway, body())
     assert (answer.status_code, answer.content) == (201, b"")
@@ -98,11 +99,13 @@ def test_create_takes_json(gateway: Gateway) -> None:
     assert answer.status_code == 201
 
 
+@pytest.mark.rule("nems-subscription-mime-absent")
 def test_create_without_a_media_type_is_taken_as_xml(gateway: Gateway) -> None:
     sent = {name: value for name, value in headers("Post").items() if name != "Content-Type"}
     assert gateway.http.post("/STU3/Subscription", content=body(), headers=sent).status_code == 201
 
 
+@pytest.mark.rule("nems-delete", "nems-subscription-not-found")
 def test_delete_answers_200_and_only_once(gateway: Gateway) -> None:
     place = path_of(create(gateway, body()).headers["Location"])
     answer = gateway.http.delete(place, headers=headers("Delete"))
@@ -111,10 +114,12 @@ def test_delete_answers_200_and_only_once(gateway: Gateway) -> None:
     assert told(gateway.http.get(place, headers=headers("Get")))[:2] == (404, "NO_RECORD_FOUND")
 
 
+@pytest.mark.rule("nems-subscription-id")
 def test_an_id_that_is_none_is_a_bad_request(gateway: Gateway) -> None:
     assert told(gateway.http.get("/STU3/Subscription/1", headers=headers("Get")))[:2] == (400, "BAD_REQUEST")
 
 
+@pytest.mark.rule("nems-duplicate")
 def test_the_same_again_is_refused_with_the_words_that_clients_parse(gateway: Gateway) -> None:
     first = create(gateway, body()).headers["Location"].rpartition("/")[2]
     status, code, text = told(create(gateway, body()))
@@ -124,6 +129,7 @@ def test_the_same_again_is_refused_with_the_words_that_clients_parse(gateway: Ga
     assert match[1] == first
 
 
+@pytest.mark.rule("nems-match-explicit")
 def test_an_explicit_subscription_gets_its_patient_only(gateway: Gateway, mesh: LocalMesh) -> None:
     create(gateway, body(CRITERIA + PATIENT))
     mine = message()
@@ -132,6 +138,7 @@ def test_an_explicit_subscription_gets_its_patient_only(gateway: Gateway, mesh: 
     assert [one.body for one in collect(mesh, 1)] == [mine]
 
 
+@pytest.mark.rule("nems-one-copy", "nems-partner-id")
 def test_a_mailbox_gets_one_copy_and_the_tags_of_those_that_matched(gateway: Gateway, mesh: LocalMesh) -> None:
     ids = [
         create(gateway, body(CRITERIA + extra)).headers["Location"].rpartition("/")[2]
@@ -157,6 +164,9 @@ def test_subscriptions_are_there_after_a_restart(gateway: Gateway, mesh: LocalMe
     collect(mesh, 1)
 
 
+@pytest.mark.rule(
+    "nems-subscription-resource", "nems-subscription-status", "nems-subscription-channel", "nems-subscription-reason"
+)
 @pytest.mark.parametrize(
     ("content", "status", "code", "says"),
     [
@@ -182,6 +192,7 @@ def test_a_wrong_subscription_is_told_what_and_where(
     assert says in found[2]
 
 
+@pytest.mark.rule("nems-subscription-interactions")
 @pytest.mark.parametrize("verb", ["Post", "Get", "Delete"])
 def test_the_interaction_must_be_the_calls_own(gateway: Gateway, verb: str) -> None:
     other = {"Post": "Get", "Get": "Delete", "Delete": "Post"}[verb]
@@ -225,12 +236,14 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
         yield running
 
 
+@pytest.mark.rule("nems-asid-known")
 def test_closed_a_stranger_is_refused(closed: Gateway) -> None:
     assert told(closed.publish(message(), fromASID="200000000999"))[:2] == (403, "ACCESS_DENIED")
     assert told(create(closed, body(), fromASID="200000000999"))[:2] == (403, "ACCESS_DENIED")
     assert closed.http.post("/R4/Subscription", content=b"{}").status_code == 401
 
 
+@pytest.mark.rule("nems-asid-interaction")
 def test_closed_an_application_publishes_only_its_events(closed: Gateway) -> None:
     status, code, text = told(closed.publish(message()))
     assert (status, code) == (403, "ASID_CHECK_FAILED")
@@ -238,6 +251,7 @@ def test_closed_an_application_publishes_only_its_events(closed: Gateway) -> Non
     assert closed.publish(message("vaccinations-1"), "vaccinations-1").status_code == 202
 
 
+@pytest.mark.rule("nems-subscription-kinds", "nems-subscription-mailbox", "nems-subscription-contact-asid")
 def test_closed_an_application_subscribes_only_as_it_may(closed: Gateway) -> None:
     assert told(create(closed, body()))[:2] == (403, "ASID_CHECK_FAILED")
     assert create(closed, body(CRITERIA + PATIENT)).status_code == 201
@@ -247,6 +261,7 @@ def test_closed_an_application_subscribes_only_as_it_may(closed: Gateway) -> Non
     assert told(create(closed, for_others))[:2] == (403, "ACCESS_DENIED")
 
 
+@pytest.mark.rule("nems-owner")
 def test_closed_a_subscription_is_its_makers_only(closed: Gateway) -> None:
     place = path_of(create(closed, body(CRITERIA + PATIENT + "&amp;tag=own")).headers["Location"])
     for verb in ("Get", "Delete"):
