@@ -4,6 +4,7 @@
     OutgoingMessage,
     ReceivedMessage    what is sent and what is received                                  message.py
     Outcome, Result    what became of one attempt, as a value                             outcome.py
+    Tracking           where a message that was sent stands                               tracking.py
     collect            empty an inbox: keep each message first, acknowledge it then       collect.py
     LocalMesh          a MESH on this machine, for demonstrations and tests               sandbox/run.py
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 
-from mesh.mailbox import Mailbox
+from mesh.mailbox import Mailbox, MessageTooLarge
 from mesh.message import ReceivedMessage
 from mesh.outcome import TRANSPORT_ERRORS, Result, from_error
 
@@ -20,21 +20,29 @@ class CollectReport:
     """What a cycle did.
 
     `failed` says of each message that is still in the inbox what went wrong: the type of the exception, with the HTTP
-    status if there was one. `ended_early` is "" if the inbox was worked through, or "auth", "not_sent" (no connection),
-    "throttled", "unknown" (the list failed otherwise), "stopped" or "limit".
+    status if there was one. `skipped` counts those that were not to be read. `ended_early` is "" if the inbox was
+    worked through, or "auth", "not_sent" (no connection), "throttled", "unknown" (the list failed otherwise),
+    "stopped" or "limit".
     """
 
     listed: int = 0
     kept: int = 0
     acknowledged: int = 0
+    skipped: int = 0
     failed: dict[str, str] = field(default_factory=dict)
     ended_early: str = ""
+
+
+def _ignore(_: ReceivedMessage) -> None:
+    """The report names it."""
 
 
 def collect(
     mailbox: Mailbox,
     keep: Callable[[ReceivedMessage], None],
     *,
+    too_large: Callable[[ReceivedMessage], None] = _ignore,
+    skip: Collection[str] = (),
     page: int = 500,
     limit_seconds: float = 240,
 ) -> CollectReport:
@@ -44,11 +52,14 @@ def collect(
     `keep` returns only when the message is on disk, puts unusable messages aside rather than raising, and expects to
     see a message id again: a lost acknowledgement brings the message back. If `keep` raises, the message stays there.
 
+    A message longer than the mailbox's limit is given to `too_large`, without its body, and stays in the inbox: what
+    nobody has is not acknowledged. Messages in `skip`, which may grow meanwhile, stay there unread.
+
     The inbox is listed again while a page was full and something left it. The cycle ends early when MESH refuses the
     mailbox, cannot be reached or asks for patience, and starts no new message after `limit_seconds`. MESH allows a
     cycle every five minutes at most, unless more messages wait (MESH API, GET /inbox).
     """
-    cycle = _Cycle(mailbox, keep, time.monotonic() + limit_seconds)
+    cycle = _Cycle(mailbox, keep, too_large, skip, time.monotonic() + limit_seconds)
     try:
         while cycle.work_through_page(page):
             pass
@@ -66,6 +77,8 @@ class _Ended(Exception):
 class _Cycle:
     mailbox: Mailbox
     keep: Callable[[ReceivedMessage], None]
+    too_large: Callable[[ReceivedMessage], None]
+    skip: Collection[str]
     deadline: float
     report: CollectReport = field(default_factory=CollectReport)
     seen: set[str] = field(default_factory=set)
@@ -75,7 +88,12 @@ class _Cycle:
         acknowledged_before = self.report.acknowledged
         listed = self._list(page)
         for message_id in listed:
-            if message_id not in self.seen:
+            if message_id in self.seen:
+                continue
+            if message_id in self.skip:
+                self.seen.add(message_id)
+                self.report.skipped += 1
+            else:
                 self._take(message_id)
         return len(listed) >= page and self.report.acknowledged > acknowledged_before
 
@@ -96,17 +114,25 @@ class _Cycle:
     def _retrieve_and_keep(self, message_id: str) -> bool:
         try:
             message = self.mailbox.retrieve(message_id)
+        except MessageTooLarge as error:
+            self.report.failed[message_id] = type(error).__name__
+            self._give(self.too_large, error.message)
+            return False
         except Exception as error:  # one bad message must not keep the others from being collected
             self._failed_at_mesh(message_id, error)
             return False
+        kept = self._give(self.keep, message)
+        self.report.kept += kept
+        return kept
+
+    def _give(self, take: Callable[[ReceivedMessage], None], message: ReceivedMessage) -> bool:
         try:
-            self.keep(message)
+            take(message)
         except StopCollecting as stop:
             raise _Ended("stopped") from stop
-        except Exception as error:  # it is for `keep` to say more than this
-            self.report.failed[message_id] = type(error).__name__
+        except Exception as error:  # it is for `take` to say more than this
+            self.report.failed[message.message_id] = type(error).__name__
             return False
-        self.report.kept += 1
         return True
 
     def _acknowledge(self, message_id: str) -> None:

@@ -7,24 +7,31 @@ the status of an answer. Its tokens are counted without a lock, so no two thread
 from __future__ import annotations
 
 import gzip
-import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from threading import Lock
 from types import TracebackType
 from typing import Any
-from urllib.parse import quote
 
 import requests
 from mesh_client import MeshClient
 
-from mesh.message import MAX_BODY_BYTES, OutgoingMessage, ReceivedMessage
+from mesh.message import MAX_REQUEST_BYTES, OutgoingMessage, ReceivedMessage
 from mesh.outcome import TRANSPORT_ERRORS, Outcome, Result, from_error, from_response
+from mesh.tracking import Tracking, by_local_id
+from mesh.upload import finish, upload
 
 
 class MessageTooLarge(Exception):
-    """A message is longer than `MailboxSettings.max_body_bytes`; it was not read and stays in the inbox."""
+    """A message is longer than `MailboxSettings.max_body_bytes`; it was not read to its end and stays in the inbox.
+
+    `message` is the message without its body.
+    """
+
+    def __init__(self, message: ReceivedMessage) -> None:
+        self.message = message
+        super().__init__(message.message_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +41,8 @@ class MailboxSettings:
     `url` is the host without a path, such as https://msg.intspineservices.nhs.uk; for the hosts of NHS England the
     certificates to trust come with mesh-client. `verify` is a file of certificates to trust, or False to trust any;
     `cert` is (certificate file, key file) or (certificate file, key file, key password). A received message longer
-    than `max_body_bytes` is not read into memory. Raises ValueError for a setting that cannot work.
+    than `max_body_bytes` is not read into memory; a sent one longer than `chunk_bytes` goes in chunks of that length.
+    Raises ValueError for a setting that cannot work.
     """
 
     url: str
@@ -45,7 +53,8 @@ class MailboxSettings:
     read_seconds: float = 30
     verify: str | bool | None = None
     cert: tuple[str, str] | tuple[str, str, str] | None = field(default=None, repr=False)
-    max_body_bytes: int = MAX_BODY_BYTES
+    max_body_bytes: int = MAX_REQUEST_BYTES
+    chunk_bytes: int = MAX_REQUEST_BYTES
 
     def __post_init__(self) -> None:
         if not self.url.startswith(("http://", "https://")):
@@ -106,12 +115,12 @@ class Mailbox:
         return Outcome(Result.ACCEPTED, status=200)
 
     def send(self, message: OutgoingMessage) -> Outcome:
-        """Post a message, once. One that MESH would refuse is REJECTED here, with status 0."""
+        """Send a message, once. One that MESH would refuse is REJECTED here, with status 0."""
         if fault := message.fault():
             return Outcome(Result.REJECTED, reason=fault)
         try:
             with self._client() as client:
-                return from_response(_post(client, message))
+                return upload(client, message, self.settings.chunk_bytes)
         except TRANSPORT_ERRORS as error:
             return from_error(error)
 
@@ -119,24 +128,44 @@ class Mailbox:
         """Look up a send by its local id (MESH API, GET /outbox/tracking/{local_id}, deprecated there).
 
         ACCEPTED says that MESH has it; the message id is "" if it has several (status 300), which is a message sent
-        twice. None says that MESH does not have it, which is final only once the server cannot still be working on the
-        POST: at least `read_seconds` after it. UNKNOWN, AUTH and THROTTLED say that the question was not answered.
+        twice. PARTIAL says that it has some chunks of it. None says that MESH does not have it, which is final only
+        once the server cannot still be working on the POST: at least `read_seconds` after it. UNKNOWN, AUTH and
+        THROTTLED say that the question was not answered.
         """
         try:
             with self._client() as client:
-                response = _tracking(client, local_id)
+                response = by_local_id(client, local_id)
         except TRANSPORT_ERRORS as error:
             return replace(from_error(error), result=Result.UNKNOWN)
         if response.status_code in (404, 410):
             return None
         if response.status_code == 300:
             return Outcome(Result.ACCEPTED, status=300, reason="several messages have this local id")
-        outcome = from_response(response)
-        return replace(outcome, result=Result.UNKNOWN) if outcome.result is Result.REJECTED else outcome
+        return _found(response)
 
     def resend(self, message: OutgoingMessage) -> Outcome:
-        """Post a message unless MESH has it already. For every attempt after one that ended UNKNOWN."""
-        return self.find(message.local_id) or self.send(message)
+        """Send a message, or the rest of it, unless MESH has it. For every attempt after an UNKNOWN or PARTIAL one."""
+        found = self.find(message.local_id)
+        if found and found.result is Result.PARTIAL:
+            found = self._finish(message, found.message_id)
+        return found or self.send(message)
+
+    def track(self, message_id: str) -> Tracking | None:
+        """Where a sent message stands; None when MESH does not know it. MESH wants to be asked seldom.
+
+        Raises one of TRANSPORT_ERRORS.
+        """
+        with self._client() as client:
+            return Tracking.of(client, message_id)
+
+    def _finish(self, message: OutgoingMessage, message_id: str) -> Outcome | None:
+        """None when MESH will not have the rest of that message, so that a new one must be sent."""
+        try:
+            with self._client() as client:
+                outcome = finish(client, message, message_id, self.settings.chunk_bytes)
+        except TRANSPORT_ERRORS as error:
+            return replace(from_error(error), result=Result.UNKNOWN)
+        return None if outcome.result is Result.REJECTED else outcome
 
     def list_messages(self, page: int = 500) -> list[str]:
         """Return the ids of at most `page` (10 to 5000) messages that wait in the inbox, in no promised order."""
@@ -152,10 +181,13 @@ class Mailbox:
         with self._client() as client:
             response = client.retrieve_message_chunk(message_id, chunk_num=1)
             body = bytearray()
-            self._read_into(body, response)
             chunks = int(response.headers.get("Mex-Chunk-Range", "1:1").partition(":")[2])
-            for number in range(2, chunks + 1):
+            whole = self._read_into(body, response) and all(
                 self._read_into(body, client.retrieve_message_chunk(message_id, chunk_num=number))
+                for number in range(2, chunks + 1)
+            )
+        if not whole:
+            raise MessageTooLarge(ReceivedMessage.read(message_id, response.headers, b""))
         return ReceivedMessage.read(message_id, response.headers, bytes(body))
 
     def acknowledge(self, message_id: str) -> None:
@@ -167,7 +199,8 @@ class Mailbox:
             if error.response is None or error.response.status_code not in (404, 410):
                 raise
 
-    def _read_into(self, body: bytearray, response: requests.Response) -> None:
+    def _read_into(self, body: bytearray, response: requests.Response) -> bool:
+        """Return whether all of it could be read within the limit."""
         # Not mesh-client's own reader: it takes a gzip stream that is cut short, or has a second part, for a whole one.
         gzipped = response.headers.get("Content-Encoding") == "gzip"
         with response:
@@ -175,7 +208,8 @@ class Mailbox:
             while piece := source.read(65536):
                 body += piece
                 if len(body) > self.settings.max_body_bytes:
-                    raise MessageTooLarge
+                    return False
+        return True
 
     @contextmanager
     def _client(self) -> Iterator[MeshClient]:
@@ -211,25 +245,9 @@ def _connect(settings: MailboxSettings) -> MeshClient:
     )
 
 
-def _post(client: MeshClient, message: OutgoingMessage) -> requests.Response:
-    optional = {
-        "subject": message.subject,
-        "filename": message.file_name,
-        "content_type": message.content_type,
-        "partner_id": message.partner_id,
-    }
-    return client.send_chunk(
-        message.recipient,
-        io.BytesIO(message.body) if message.compress else message.body,
-        chunk_num=1,
-        total_chunks=1,
-        compress=message.compress,
-        workflow_id=message.workflow_id,
-        local_id=message.local_id,
-        **{name: value for name, value in optional.items() if value},
-    )
-
-
-def _tracking(client: MeshClient, local_id: str) -> requests.Response:
-    url = f"{client.mailbox_url}/outbox/tracking/{quote(local_id, safe='')}"
-    return client._session.get(url, timeout=client._timeout)  # mesh-client has no public call for it
+def _found(response: requests.Response) -> Outcome:
+    """Sort an answer to a look-up: one that tells nothing of the message is UNKNOWN."""
+    outcome = from_response(response)
+    if outcome.result is Result.ACCEPTED and Tracking.read(response.json()).status == "uploading":
+        return replace(outcome, result=Result.PARTIAL)
+    return replace(outcome, result=Result.UNKNOWN) if outcome.result is Result.REJECTED else outcome

@@ -6,8 +6,8 @@ import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-MAX_BODY_BYTES = 100_000_000
-"""What one request to MESH may carry (MESH API, POST /outbox). Longer ones go in chunks, which are not sent here."""
+MAX_REQUEST_BYTES = 100_000_000
+"""What one request to MESH may carry (MESH API, POST /outbox); longer messages go in chunks."""
 
 _LONGEST = {
     "Mex-To": 100,
@@ -43,8 +43,6 @@ class OutgoingMessage:
         """Say why MESH would refuse this message, or "" if nothing is known against it. Never quotes a value."""
         if not self.body:
             return "the body is empty"
-        if len(self.body) > MAX_BODY_BYTES:
-            return f"the body is longer than {MAX_BODY_BYTES} bytes"
         if "/" in self.local_id:
             return "Mex-LocalID has a slash in it, so the message could not be looked up"
         return next(filter(None, (_header_fault(name, value) for name, value in self._headers().items())), "")

@@ -30,6 +30,7 @@ class Result(StrEnum):
                using the mailbox and tell somebody; the message is as good as it was.
     THROTTLED  MESH did not take it yet; wait `retry_after_seconds`.
     NOT_SENT   Nothing reached MESH; send again when you like.
+    PARTIAL    MESH has some of its chunks, so nobody can collect it; `Mailbox.resend` sends the rest.
     UNKNOWN    It may be in MESH or not. Look it up before sending again: `Mailbox.resend`.
     """
 
@@ -38,6 +39,7 @@ class Result(StrEnum):
     AUTH = "auth"
     THROTTLED = "throttled"
     NOT_SENT = "not_sent"
+    PARTIAL = "partial"
     UNKNOWN = "unknown"
 
 
@@ -45,9 +47,9 @@ class Result(StrEnum):
 class Outcome:
     """What became of an attempt.
 
-    `message_id` is MESH's, when accepted and known. `status` is the HTTP status, 0 without an answer. `code` is MESH's
-    own ("12": unregistered recipient) and `reason` its words, or the type of the exception. `retry_after_seconds` is
-    what the answer asked for, without a cap.
+    `message_id` is MESH's, when accepted or partial, and known. `status` is the HTTP status, 0 without an answer.
+    `code` is MESH's own ("12": unregistered recipient) and `reason` its words, or the type of the exception.
+    `retry_after_seconds` is what the answer asked for, without a cap.
     """
 
     result: Result

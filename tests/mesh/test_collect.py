@@ -242,3 +242,24 @@ def test_no_message_is_started_after_the_limit(sender: Mailbox, recipient: Mailb
     send(sender, outgoing, b"one", b"two")
     report = collect(recipient, lambda _: time.sleep(0.2), limit_seconds=0.2)
     assert report == CollectReport(listed=1, kept=1, acknowledged=1, ended_early="limit")
+
+
+def test_a_message_that_is_too_large_is_told_of_and_stays(mesh: LocalMesh, sender: Mailbox, outgoing: Outgoing) -> None:
+    large, small = send(sender, outgoing, b"x" * 2001, b"x" * 2000)
+    kept, told = Kept(), Kept()
+    with Mailbox(replace(mesh.settings_for("TRUST01"), max_body_bytes=2000)) as recipient:
+        report = collect(recipient, kept, too_large=told)
+        assert report == CollectReport(listed=2, kept=1, acknowledged=1, failed={large: "MessageTooLarge"})
+        assert recipient.list_messages() == [large]
+    assert ([one.message_id for one in kept], [one.message_id for one in told]) == ([small], [large])
+    assert (told[0].sender, told[0].workflow_id, told[0].body) == ("SENDER01", "WF_1", b"")
+
+
+def test_what_is_to_be_skipped_is_not_read(
+    mesh: LocalMesh, sender: Mailbox, recipient: Mailbox, outgoing: Outgoing
+) -> None:
+    first, second = send(sender, outgoing, b"one", b"two")
+    kept = Kept()
+    assert collect(recipient, kept, skip={first}) == CollectReport(listed=1, kept=1, acknowledged=1, skipped=1)
+    assert [one.message_id for one in kept] == [second]
+    assert recipient.list_messages() == [first]

@@ -417,8 +417,9 @@ def test_a_download_that_breaks_off_raises(
 def test_a_message_longer_than_the_limit_is_not_read(mesh: LocalMesh, sender: Mailbox, outgoing: Outgoing) -> None:
     message_id = sender.send(outgoing(body=bytes(200_000))).message_id
     settings = mesh.settings_for("TRUST01")
-    with Mailbox(replace(settings, max_body_bytes=199_999)) as recipient, pytest.raises(MessageTooLarge):
+    with Mailbox(replace(settings, max_body_bytes=199_999)) as recipient, pytest.raises(MessageTooLarge) as caught:
         recipient.retrieve(message_id)
+    assert (caught.value.message.sender, caught.value.message.body) == ("SENDER01", b"")
     with Mailbox(replace(settings, max_body_bytes=200_000)) as recipient:
         assert len(recipient.retrieve(message_id).body) == 200_000
 

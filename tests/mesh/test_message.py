@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesh.message import MAX_BODY_BYTES, OutgoingMessage, ReceivedMessage
+from mesh.message import OutgoingMessage, ReceivedMessage
 from tests.mesh.conftest import Outgoing
 
 
@@ -34,11 +34,6 @@ def test_a_plain_message_has_no_fault(outgoing: Outgoing) -> None:
 )
 def test_what_mesh_would_refuse_is_a_fault(outgoing: Outgoing, changes: dict[str, object], fault: str) -> None:
     assert outgoing(**changes).fault() == fault
-
-
-def test_a_body_of_more_than_one_request_is_a_fault(outgoing: Outgoing) -> None:
-    assert outgoing(body=bytes(MAX_BODY_BYTES + 1)).fault() == f"the body is longer than {MAX_BODY_BYTES} bytes"
-    assert outgoing(body=bytes(MAX_BODY_BYTES)).fault() == ""
 
 
 @pytest.mark.parametrize("name", ["subject", "file_name", "partner_id"])

@@ -18,6 +18,8 @@ _RESULTS = {
     SentResult.AUTH: Result.FAILED,
     SentResult.THROTTLED: Result.FAILED,
     SentResult.NOT_SENT: Result.FAILED,
+    # A part of it is there: the next attempt asks, and sends the rest.
+    SentResult.PARTIAL: Result.UNCERTAIN,
     SentResult.UNKNOWN: Result.UNCERTAIN,
 }
 
@@ -67,6 +69,6 @@ def _outcome(sent: Sent, read_seconds: float) -> Outcome:
         _RESULTS[sent.result],
         sent.status or None,
         "" if sent.result is SentResult.ACCEPTED else detail,
-        sent.message_id,
+        sent.message_id if sent.result is SentResult.ACCEPTED else "",
         patience,
     )
