@@ -99,22 +99,33 @@ class Intake:
             **_known(attributes),
         )
 
-    async def accept(self, event: Event, event_type: EventType, inbox: InboxMessage | None = None) -> None:
-        """Match the event and keep it with its deliveries, in one transaction; then hand these over."""
+    async def accept(
+        self, event: Event, event_type: EventType, inbox: InboxMessage | None = None, *, once: bool = False
+    ) -> int | None:
+        """Match the event and keep it with its deliveries, in one transaction; then hand these over.
+
+        With `once`, an event of the same application, source and id that is there already stays the only one: then the
+        row id of that one.
+        """
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
         reserved, lease_ms = self._outbox.reserve(event, deliveries)
         leased = [delivery.id for delivery in reserved]
         try:
-            await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox))
+            first = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once))
         except BaseException:
             self._outbox.give_back(event, reserved)
             raise
+        if first is not None:
+            self._outbox.give_back(event, reserved)
+            log.info("repeat", event_id=ids.show(first), type=event.type, face=event.face)
+            return first
         self._outbox.offer(event, reserved, lease_ms)
         metrics.accepted(event.face, event.type)
         log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,
             deliveries=len(deliveries), warnings=len(event.warnings),
         )  # fmt: skip
+        return None
 
 
 def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:

@@ -16,7 +16,8 @@ class Subscription:
 
     `event_types` are ids of EventTypes; `subject` is the NHS number of an explicit subscription, None for a generic
     one; `endpoint` is a mailbox id or a URL; `resource` and `media_type` are the bytes it was created with; `headers`
-    go with every request to a webhook; `end_ms` is when it stops to match (epoch milliseconds), None for never.
+    go with every request to a webhook; `end_ms` is when it stops to match (epoch milliseconds), None for never;
+    `workflow` is the MESH workflow it asked for, "" for that of the event type.
     """
 
     id: str
@@ -34,6 +35,7 @@ class Subscription:
     tag: str = ""
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     end_ms: int | None = None
+    workflow: str = ""
 
     def has_ended(self, now_ms: int) -> bool:
         """Whether its `end` has passed."""

@@ -57,3 +57,31 @@ async def test_when_too_many_wait_nothing_more_is_taken(engine: Engine) -> None:
     assert any(isinstance(result, Unavailable) for result in results)
     assert len(await store.events(99)) == len(kept)
     await store.close()
+
+
+async def test_an_event_that_is_kept_once_is_kept_once(store: Store) -> None:
+    first, repeat = event(), event()
+    assert await store.accept(Acceptance(first, [delivery(first)], once=True)) is None
+    assert await store.accept(Acceptance(repeat, [delivery(repeat)], once=True)) == first.row_id
+    assert await store.events(9) == [first]
+    assert await store.trace(repeat.row_id) is None
+
+
+async def test_repeats_within_one_commit_are_found(store: Store) -> None:
+    twins = [event() for _ in range(20)]
+    results = await asyncio.gather(*(store.accept(Acceptance(one, [], once=True)) for one in twins))
+    (kept,) = await store.events(99)
+    assert sorted(map(str, results)) == sorted(["None", *[str(kept.row_id)] * 19])
+
+
+@pytest.mark.parametrize("other", [{"id": "2"}, {"source": "another"}, {"application": "another"}])
+async def test_an_event_with_another_name_is_another(store: Store, other: dict[str, str]) -> None:
+    for one in (event(), event(**other)):
+        assert await store.accept(Acceptance(one, [], once=True)) is None
+    assert len(await store.events(9)) == 2
+
+
+async def test_an_event_that_need_not_be_alone_is_kept_again(store: Store) -> None:
+    for one in (event(), event()):
+        assert await store.accept(Acceptance(one, [])) is None
+    assert len(await store.events(9)) == 2

@@ -27,3 +27,16 @@ async def test_a_deleted_subscription_is_still_found_by_its_id(store: Store) -> 
     await store.delete_subscription(one.id, SOON)
     assert await store.subscription(one.id) == one
     assert await store.subscription("none") is None
+
+
+async def test_a_subscription_is_replaced_whole(store: Store) -> None:
+    before = subscription()
+    after = subscription(
+        id=before.id, endpoint="OTHER", criteria="other", workflow="MINE", created_ms=before.created_ms
+    )
+    assert not await store.replace_subscription(after)
+    await store.add_subscription(before)
+    assert await store.replace_subscription(after)
+    assert await store.subscriptions() == [after]
+    await store.delete_subscription(before.id, SOON)
+    assert not await store.replace_subscription(before)

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from gateway.store.base.deliveries import Claimed, Deliveries
 from gateway.store.base.events import Acceptance, Events
+from gateway.store.base.identity import Identity
 from gateway.store.base.inbox import Inbox, InboxMessage
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
@@ -22,6 +23,7 @@ __all__ = [
     "DeliveryTrace",
     "EventTrace",
     "Events",
+    "Identity",
     "Inbox",
     "InboxMessage",
     "Store",
@@ -30,7 +32,7 @@ __all__ = [
 ]
 
 
-class Store(Events, Deliveries, Subscriptions, Inbox, Traces, Protocol):
+class Store(Events, Deliveries, Subscriptions, Inbox, Identity, Traces, Protocol):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
 
     @property

@@ -14,6 +14,10 @@ class Subscriptions(Protocol):
         """Keep a new subscription."""
         ...
 
+    async def replace_subscription(self, subscription: Subscription) -> bool:
+        """Keep `subscription` instead of the one of the same id; False when there is none."""
+        ...
+
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         """Mark it deleted; False when there is none. What it matched already is still delivered."""
         ...

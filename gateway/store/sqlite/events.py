@@ -14,16 +14,18 @@ from gateway.store.sqlite.inbox import ADD_INBOX
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
+ADD_NAME = "INSERT OR IGNORE INTO event_names VALUES (?, ?, ?, ?)"
+FIRST = "SELECT row_id FROM event_names WHERE event_id = ? AND source = ? AND application = ?"
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
 
 class Events(Engine):
     """Keeps events."""
 
-    async def accept(self, acceptance: Acceptance) -> None:
+    async def accept(self, acceptance: Acceptance) -> int | None:
         if self._writer.crowded:
             raise Unavailable("too many events wait to be stored")
-        await self._write(lambda connection: _accept(connection, acceptance))
+        return await self._write(lambda connection: _accept(connection, acceptance))
 
     async def events(self, limit: int) -> list[Event]:
         return await self._read(lambda connection: newest(connection, limit))
@@ -34,8 +36,13 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
     return [rows.event_of(row) for row in connection.execute(NEWEST, (limit,))]
 
 
-def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> None:
+def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> int | None:
     event = acceptance.event
+    first = _first(connection, event) if acceptance.once else event.row_id
+    if acceptance.inbox:
+        connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, first))
+    if first != event.row_id:
+        return first
     original = event.original
     connection.execute(ADD_EVENT, rows.event_row(event))
     connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
@@ -43,5 +50,13 @@ def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> None:
         leased = delivery.id in acceptance.leased
         state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", event.received_ms)
         connection.execute(ADD_DELIVERY, rows.delivery_row(delivery, state, next_ms))
-    if acceptance.inbox:
-        connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, event.row_id))
+    return None
+
+
+def _first(connection: sqlite3.Connection, event: Event) -> int:
+    """The row id of the first event of that application, source and id: this one, unless there is one."""
+    name = (event.id, event.source, event.application)
+    if connection.execute(ADD_NAME, (*name, event.row_id)).rowcount:
+        return event.row_id
+    (row_id,) = connection.execute(FIRST, name).fetchone()
+    return int(row_id)

@@ -10,7 +10,11 @@ from gateway.subscriptions.subscription import Subscription
 
 ADD = (
     f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+REPLACE = (
+    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION})"  # noqa: S608
+    " = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND deleted_ms IS NULL"
 )
 DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
 PRESENT = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608
@@ -23,6 +27,10 @@ class Subscriptions(Engine):
     async def add_subscription(self, subscription: Subscription) -> None:
         row = rows.subscription_row(subscription)
         await self._write(lambda connection: connection.execute(ADD, row))
+
+    async def replace_subscription(self, subscription: Subscription) -> bool:
+        row = rows.subscription_row(subscription)
+        return await self._write(lambda connection: connection.execute(REPLACE, (*row, row[0])).rowcount > 0)
 
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         values = (now_ms, subscription_id)

@@ -10,7 +10,7 @@ import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.store.sqlite import SqliteStore
-from gateway.store.sqlite.database import migrate_file
+from gateway.store.sqlite.database import MIGRATIONS, migrate_file
 from gateway.store.sqlite.reader import SqliteReader
 from tests.store.acts import LATER, MUCH_LATER, SOON, accept
 
@@ -87,7 +87,9 @@ async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
 
 
 def test_migrations_are_applied_once(tmp_path: Path) -> None:
-    assert [migration.number for migration in migrate_file(tmp_path / "new" / "gateway.db")] == [1]
+    assert [migration.number for migration in migrate_file(tmp_path / "new" / "gateway.db")] == [
+        *range(1, len(list(MIGRATIONS.glob("*.sql"))) + 1)
+    ]
     assert migrate_file(tmp_path / "new" / "gateway.db") == []
 
 
