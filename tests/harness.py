@@ -192,13 +192,26 @@ class Request:
     body: bytes
 
 
+@dataclass(frozen=True)
+class Document:
+    """What a Listener gives to who gets it."""
+
+    body: bytes
+    media_type: str = "application/fhir+json"
+    status: int = 200
+
+
 class Listener:
-    """A real HTTP server on loopback that keeps what it is sent; it can be closed and opened on the same port."""
+    """A real HTTP server on loopback that keeps what it is sent, and gives its `documents`, by path, to who gets them;
+    it can be closed and opened on the same port.
+    """
 
     def __init__(self) -> None:
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/signals"
         self.received: list[Request] = []
+        self.documents: dict[str, Document] = {}
+        self.fetched: list[Request] = []
         self.answers = Answers()
         self._server: http.server.ThreadingHTTPServer | None = None
 
@@ -218,6 +231,19 @@ class Listener:
         class Handler(http.server.BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
             disable_nagle_algorithm = True
+
+            def do_GET(self) -> None:
+                headers = {name: ", ".join(self.headers.get_all(name) or ()) for name in self.headers}
+                listener.fetched.append(Request(self.path, headers, b""))
+                time.sleep(listener.answers.delay_seconds)
+                document = listener.documents.get(self.path, Document(b"", "text/plain", 404))
+                self.send_response(document.status)
+                for name, value in listener.answers.headers.items():
+                    self.send_header(name, value)
+                self.send_header("Content-Type", document.media_type)
+                self.send_header("Content-Length", str(len(document.body)))
+                self.end_headers()
+                self.wfile.write(document.body)
 
             def do_POST(self) -> None:
                 body = self.rfile.read(int(self.headers["Content-Length"]))

@@ -8,7 +8,8 @@ from time import time
 import pytest
 
 from gateway.delivery.channels.base import Notification, Outcome, Result
-from gateway.delivery.channels.webhook import GuardedResolver, Webhook
+from gateway.delivery.channels.webhook import Webhook
+from gateway.outbound import GuardedResolver
 from gateway.subscriptions.subscription import Subscription
 from tests.harness import Listener, free_port
 from tests.samples import delivery, event, subscription

@@ -1,49 +1,25 @@
-"""The rest-hook channel: a POST to a URL. The only outbound HTTP for notifications."""
+"""The rest-hook channel: a POST to a URL. The only outbound HTTP for notifications; what is fetched, `gateway.outbound`
+fetches.
+"""
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Awaitable, Callable
 from email.utils import parsedate_to_datetime
 from time import time
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
 from multidict import CIMultiDict
 
-from gateway.addresses import may_reach, names_forbidden_address
+from gateway.addresses import names_forbidden_address
 from gateway.delivery.channels.base import Notification, Outcome, Result
+from gateway.outbound import ForbiddenAddress, session
 from gateway.subscriptions.subscription import Subscription
 
 # The request itself is at fault, or the endpoint says that it is gone: the same request cannot do better later.
 # 401, 403 and 404 are not among them: they are what a receiver answers while it is being set up or moved.
 _REFUSALS = frozenset({400, 405, 406, 410, 411, 413, 414, 415, 422, 431, 501})
 _ANSWER_BYTES = 16_384
-
-
-class ForbiddenAddress(OSError):
-    """The endpoint is at an address that webhooks must not reach."""
-
-
-class GuardedResolver(AbstractResolver):
-    """Resolves names, and drops addresses that must not be reached; the connection is made to what is left, so a name
-    that changes its address between a check and the connection gains nothing.
-    """
-
-    def __init__(self, *, loopback: bool) -> None:
-        self._loopback = loopback
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if allowed := [one for one in found if may_reach(one["host"], loopback=self._loopback)]:
-            return allowed
-        raise ForbiddenAddress("the host has no public address")
-
-    async def close(self) -> None:
-        await self._inner.close()
 
 
 class Webhook:
@@ -60,14 +36,7 @@ class Webhook:
     ) -> None:
         self._loopback = loopback
         self._find = find
-        self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(loopback=loopback)),
-            cookie_jar=aiohttp.DummyCookieJar(),
-            timeout=aiohttp.ClientTimeout(total=seconds),
-            auto_decompress=False,
-            headers={"User-Agent": "fhir-event-gateway"},
-            trust_env=False,
-        )
+        self._session = session(seconds, loopback=loopback)
 
     async def close(self) -> None:
         """Close the connections."""
