@@ -6,9 +6,12 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Face = Literal["nems", "mns", "r4", "mesh"]
-Form = Literal["nems-message", "mns-signal", "cloudevent"]
+Form = Literal["nems-message", "mns-signal", "cloudevent", "r4-empty", "r4-id-only", "r4-full-resource"]
 ChannelType = Literal["mesh", "rest-hook"]
 DeliveryState = Literal["pending", "sending", "delivered", "dead", "held"]
+
+NUMBERED: frozenset[Form] = frozenset({"r4-empty", "r4-id-only", "r4-full-resource"})
+"""The forms that tell a subscriber how many events its subscription has had, and which one this is."""
 
 XML = "application/fhir+xml"
 JSON = "application/fhir+json"
@@ -59,9 +62,9 @@ class Delivery:
     """A notification on its way to one endpoint: a mailbox id for `mesh`, a URL for `rest-hook`.
 
     `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
-    MESH's; `headers` are a webhook's; `attempts` counts those made; `uncertain` says that an earlier attempt may have
-    arrived. `claim` numbers its leases, so that the
-    verdict of an earlier one can be told from that of the present.
+    MESH's; `attempts` counts those made; `uncertain` says that an earlier attempt may have arrived. `claim` numbers its
+    leases, so that the verdict of an earlier one can be told from that of the present. `number` is that of the event in
+    its subscription, for a form that is NUMBERED; the store gives it when it accepts the event.
     """
 
     id: int
@@ -75,6 +78,7 @@ class Delivery:
     attempts: int = 0
     uncertain: bool = False
     claim: int = 0
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)

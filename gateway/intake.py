@@ -6,7 +6,7 @@ validate → map in → match → accept; the steps before are the face's, those
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import structlog
@@ -111,21 +111,25 @@ class Intake:
         reserved, lease_ms = self._outbox.reserve(event, deliveries)
         leased = [delivery.id for delivery in reserved]
         try:
-            first = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once))
+            kept = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once))
         except BaseException:
             self._outbox.give_back(event, reserved)
             raise
-        if first is not None:
+        if kept.first is not None:
             self._outbox.give_back(event, reserved)
-            log.info("repeat", event_id=ids.show(first), type=event.type, face=event.face)
-            return first
-        self._outbox.offer(event, reserved, lease_ms)
+            log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)
+            return kept.first
+        self._outbox.offer(event, _numbered(reserved, kept.numbers) if kept.numbers else reserved, lease_ms)
         metrics.accepted(event.face, event.type)
         log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,
             deliveries=len(deliveries), warnings=len(event.warnings),
         )  # fmt: skip
         return None
+
+
+def _numbered(deliveries: Sequence[Delivery], numbers: Mapping[int, int]) -> list[Delivery]:
+    return [replace(one, number=numbers.get(one.id, 0)) for one in deliveries]
 
 
 def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:

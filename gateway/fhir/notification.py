@@ -22,8 +22,8 @@ NotificationType = Literal["handshake", "heartbeat", "event-notification", "quer
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """One event of a notification: its number in the subscription, when it happened (a FHIR instant, None if it did not
-    say), the URL of its focus, and the resource at that URL; which of these stand in it is for the payload level to say.
+    """One event of a notification: its number in the subscription, when it happened (a FHIR instant, if it said), the
+    URL of its focus, and the resource at that URL; which of these stand in it is for the payload level to say.
     """
 
     number: int

@@ -20,11 +20,11 @@ EVENT = (
 )
 DELIVERY = (
     "d.id, d.event_id, d.channel, d.endpoint, d.form, d.subscriptions, d.workflow, d.partner_id, d.attempts,"
-    " d.uncertain, d.claim"
+    " d.uncertain, d.claim, d.number"
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
-    " tag, headers, end_ms, workflow"
+    " tag, headers, end_ms, workflow, status, error, payload, timeout_seconds, heartbeat_seconds"
 )
 ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail"
 INBOX = "message_id, received_ms, disposition, reason, headers, body"
@@ -54,21 +54,22 @@ def event_of(row: Row) -> Event:
     )  # fmt: skip
 
 
-def delivery_row(delivery: Delivery, state: str, next_ms: int) -> Row:
+def delivery_row(delivery: Delivery, state: str, next_ms: int, number: int = 0) -> Row:
     """The row of the table deliveries, as it is first written."""
     return (
         delivery.id, delivery.event_id, delivery.channel, delivery.endpoint, delivery.form,
         json_text(delivery.subscriptions), delivery.workflow, delivery.partner_id, state, next_ms,
+        number,
     )  # fmt: skip
 
 
 def delivery_of(row: Row) -> Delivery:
     """The delivery of the columns DELIVERY."""
     identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, *numbers = row
-    attempts, uncertain, claim = numbers
+    attempts, uncertain, claim, number = numbers
     return Delivery(
         identity, event_id, channel, endpoint, form, tuple(_decode(subscriptions)), workflow, partner_id, attempts,
-        bool(uncertain), claim,
+        bool(uncertain), claim, number,
     )  # fmt: skip
 
 
@@ -77,7 +78,7 @@ def subscription_row(one: Subscription) -> Row:
     return (
         one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
         one.criteria, one.resource, one.media_type, one.created_ms, one.tag, json_text(one.headers), one.end_ms,
-        one.workflow,
+        one.workflow, one.status, one.error, one.payload, one.timeout_seconds, one.heartbeat_seconds,
     )  # fmt: skip
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from gateway.store.base import Store
 from tests.samples import subscription
 from tests.store.acts import SOON
@@ -8,9 +10,13 @@ from tests.store.acts import SOON
 async def test_subscriptions_are_read_back_whole(store: Store) -> None:
     plain = subscription()
     rich = subscription(subject="9990001006", tag="a|b", headers=(("X-Key", "v"),), end_ms=5, created_ms=1, face="r4")
-    for one in (plain, rich):
+    asked = subscription(
+        status="error", error="HTTP 500", workflow="W_1", payload="application/json", timeout_seconds=9,
+        heartbeat_seconds=60, created_ms=2,
+    )  # fmt: skip
+    for one in (plain, rich, asked):
         await store.add_subscription(one)
-    assert await store.subscriptions() == [rich, plain]
+    assert await store.subscriptions() == [rich, asked, plain]
 
 
 async def test_a_deleted_subscription_is_gone_once(store: Store) -> None:
@@ -32,7 +38,7 @@ async def test_a_deleted_subscription_is_still_found_by_its_id(store: Store) -> 
 async def test_a_subscription_is_replaced_whole(store: Store) -> None:
     before = subscription()
     after = subscription(
-        id=before.id, endpoint="OTHER", criteria="other", workflow="MINE", created_ms=before.created_ms
+        id=before.id, endpoint="OTHER", criteria="other", workflow="MINE", created_ms=before.created_ms, status="off"
     )
     assert not await store.replace_subscription(after)
     await store.add_subscription(before)
@@ -40,3 +46,30 @@ async def test_a_subscription_is_replaced_whole(store: Store) -> None:
     assert await store.subscriptions() == [after]
     await store.delete_subscription(before.id, SOON)
     assert not await store.replace_subscription(before)
+
+
+async def test_a_status_changes_only_from_what_it_was(store: Store) -> None:
+    one = subscription(status="requested")
+    await store.add_subscription(one)
+    assert not await store.set_status(one.id, "error", SOON, "HTTP 500", was=["active"])
+    assert await store.set_status(one.id, "active", SOON, was=["requested", "error"])
+    assert not await store.set_status(one.id, "active", SOON, was=["requested", "error"])
+    assert await store.set_status(one.id, "error", SOON, "HTTP 500")
+    assert await store.subscriptions() == [replace(one, status="error", error="HTTP 500")]
+    await store.delete_subscription(one.id, SOON)
+    assert not await store.set_status(one.id, "active", SOON)
+
+
+async def test_a_heartbeat_is_due_once_a_period_while_the_subscription_is_active(store: Store) -> None:
+    beating, quiet = subscription(status="requested", heartbeat_seconds=10), subscription(status="requested")
+    for one in (beating, quiet):
+        await store.add_subscription(one)
+    assert await store.due_heartbeats(SOON) == []
+    for one in (beating, quiet):
+        await store.set_status(one.id, "active", SOON)
+    assert await store.due_heartbeats(SOON + 9_999) == []
+    assert await store.due_heartbeats(SOON + 10_000) == [beating.id]
+    assert await store.due_heartbeats(SOON + 19_999) == []
+    assert await store.due_heartbeats(SOON + 20_000) == [beating.id]
+    await store.set_status(beating.id, "error", SOON)
+    assert await store.due_heartbeats(SOON + 99_000) == []

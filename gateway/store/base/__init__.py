@@ -10,9 +10,10 @@ from __future__ import annotations
 from typing import Protocol
 
 from gateway.store.base.deliveries import Claimed, Deliveries
-from gateway.store.base.events import Acceptance, Events
+from gateway.store.base.events import Acceptance, Events, Kept
 from gateway.store.base.identity import Identity
 from gateway.store.base.inbox import Inbox, InboxMessage
+from gateway.store.base.numbers import Numbers
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
 
@@ -26,13 +27,15 @@ __all__ = [
     "Identity",
     "Inbox",
     "InboxMessage",
+    "Kept",
+    "Numbers",
     "Store",
     "Subscriptions",
     "Traces",
 ]
 
 
-class Store(Events, Deliveries, Subscriptions, Inbox, Identity, Traces, Protocol):
+class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Protocol):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
 
     @property

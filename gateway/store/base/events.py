@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from gateway.events import Delivery, Event
@@ -26,12 +26,24 @@ class Acceptance:
     once: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What became of an Acceptance: `first` is the row id of the event that was there already, None if this one was
+    kept; `numbers` are its numbers in subscriptions, by the ids of the deliveries whose form is NUMBERED.
+    """
+
+    first: int | None = None
+    numbers: Mapping[int, int] = field(default_factory=dict)
+
+
 class Events(Protocol):
     """Keeps events."""
 
-    async def accept(self, acceptance: Acceptance) -> int | None:
-        """Keep an event with its deliveries; nothing of them is kept when it is to be kept once and is there already:
-        then the row id of the first. The message of the own mailbox is remembered either way.
+    async def accept(self, acceptance: Acceptance) -> Kept:
+        """Keep an event with its deliveries; nothing of them is kept when it is to be kept once and is there already.
+        The message of the own mailbox is remembered either way.
+
+        The numbers of a subscription are 1, 2, 3 and so on: one is taken in the transaction that keeps its delivery.
 
         Raises:
             Unavailable: too many are waiting already, or the disk refuses; nothing is kept.

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Status, Subscription
 
 
 class Subscriptions(Protocol):
@@ -20,6 +21,19 @@ class Subscriptions(Protocol):
 
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         """Mark it deleted; False when there is none. What it matched already is still delivered."""
+        ...
+
+    async def set_status(
+        self, subscription_id: str, status: Status, now_ms: int, error: str = "", was: Sequence[Status] = ()
+    ) -> bool:
+        """Change the status of one, and why it is in error; False when it is gone, or its status is none of `was`.
+
+        The first heartbeat is due a period after it became active.
+        """
+        ...
+
+    async def due_heartbeats(self, now_ms: int) -> list[str]:
+        """The active ones whose heartbeat is due, each of them once among all nodes; the next is a period later."""
         ...
 
     async def subscriptions(self) -> list[Subscription]:

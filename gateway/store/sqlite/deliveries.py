@@ -12,8 +12,8 @@ from gateway.store.sqlite.engine import Engine
 
 ADD_DELIVERY = (
     "INSERT INTO deliveries"
-    " (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 # Numbered here: when a lease ended during an attempt, two attempts take themselves for the same one.
 ADD_ATTEMPT = (
@@ -68,11 +68,11 @@ def add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
 def _claim(connection: sqlite3.Connection, values: tuple[object, ...], lease_ms: int) -> list[Claimed]:
     claimed, leases = [], []
     for row in connection.execute(DUE, values).fetchall():
-        *columns, uncertain, claim, state = row[:12]
+        *columns, uncertain, claim, number, state = row[:13]
         # A lease that ended tells of an attempt whose end nobody saw.
         uncertain = uncertain or state == "sending"
-        delivery = rows.delivery_of((*columns, uncertain, claim + 1))
-        claimed.append(Claimed(delivery, rows.event_of(row[12:]), lease_ms))
+        delivery = rows.delivery_of((*columns, uncertain, claim + 1, number))
+        claimed.append(Claimed(delivery, rows.event_of(row[13:]), lease_ms))
         leases.append((lease_ms, uncertain, claim + 1, delivery.id))
     connection.executemany(LEASE, leases)
     return claimed

@@ -5,12 +5,13 @@ from __future__ import annotations
 import sqlite3
 
 from gateway.errors import Unavailable
-from gateway.events import Event
+from gateway.events import NUMBERED, Event
 from gateway.store import rows
-from gateway.store.base import Acceptance
+from gateway.store.base import Acceptance, Kept
 from gateway.store.sqlite.deliveries import ADD_DELIVERY
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import ADD_INBOX
+from gateway.store.sqlite.numbers import next_number
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
@@ -22,7 +23,7 @@ NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.
 class Events(Engine):
     """Keeps events."""
 
-    async def accept(self, acceptance: Acceptance) -> int | None:
+    async def accept(self, acceptance: Acceptance) -> Kept:
         if self._writer.crowded:
             raise Unavailable("too many events wait to be stored")
         return await self._write(lambda connection: _accept(connection, acceptance))
@@ -36,21 +37,24 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
     return [rows.event_of(row) for row in connection.execute(NEWEST, (limit,))]
 
 
-def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> int | None:
-    event = acceptance.event
+def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
+    event, numbers = acceptance.event, dict[int, int]()
     first = _first(connection, event) if acceptance.once else event.row_id
     if acceptance.inbox:
         connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, first))
     if first != event.row_id:
-        return first
+        return Kept(first)
     original = event.original
     connection.execute(ADD_EVENT, rows.event_row(event))
     connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
     for delivery in acceptance.deliveries:
         leased = delivery.id in acceptance.leased
         state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", event.received_ms)
-        connection.execute(ADD_DELIVERY, rows.delivery_row(delivery, state, next_ms))
-    return None
+        if delivery.form in NUMBERED:
+            numbers[delivery.id] = next_number(connection, delivery.subscriptions[0])
+        row = rows.delivery_row(delivery, state, next_ms, numbers.get(delivery.id, 0))
+        connection.execute(ADD_DELIVERY, row)
+    return Kept(numbers=numbers)
 
 
 def _first(connection: sqlite3.Connection, event: Event) -> int:

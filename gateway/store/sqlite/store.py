@@ -6,9 +6,10 @@ from gateway.store.sqlite.deliveries import Deliveries
 from gateway.store.sqlite.events import Events
 from gateway.store.sqlite.identity import Identity
 from gateway.store.sqlite.inbox import Inbox
+from gateway.store.sqlite.numbers import Numbers
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
 
 
-class SqliteStore(Events, Deliveries, Subscriptions, Inbox, Identity, Traces):
+class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces):
     """The Store of one process; `gateway.store.base` says what each method promises."""

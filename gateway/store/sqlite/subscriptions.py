@@ -3,18 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Sequence
 
 from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Status, Subscription
 
 ADD = (
     f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 REPLACE = (
-    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION})"  # noqa: S608
-    " = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) WHERE id = ? AND deleted_ms IS NULL"
+    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"  # noqa: S608
+    " heartbeat_ms = NULL WHERE id = ? AND deleted_ms IS NULL"
+)
+SET_STATUS = (
+    "UPDATE subscriptions SET status = ?1, error = ?2,"
+    " heartbeat_ms = CASE ?1 WHEN 'active' THEN ?3 + 1000 * heartbeat_seconds END"
+    " WHERE id = ?4 AND deleted_ms IS NULL AND (?5 = '[]' OR status IN (SELECT value FROM json_each(?5)))"
+)
+HEARTBEATS = (
+    "UPDATE subscriptions SET heartbeat_ms = ?1 + 1000 * heartbeat_seconds"
+    " WHERE heartbeat_ms <= ?1 AND deleted_ms IS NULL RETURNING id"
 )
 DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
 PRESENT = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608
@@ -35,6 +45,16 @@ class Subscriptions(Engine):
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         values = (now_ms, subscription_id)
         return await self._write(lambda connection: connection.execute(DELETE, values).rowcount > 0)
+
+    async def set_status(
+        self, subscription_id: str, status: Status, now_ms: int, error: str = "", was: Sequence[Status] = ()
+    ) -> bool:
+        values = (status, error, now_ms, subscription_id, rows.json_text(was))
+        return await self._write(lambda connection: connection.execute(SET_STATUS, values).rowcount > 0)
+
+    async def due_heartbeats(self, now_ms: int) -> list[str]:
+        found = await self._write(lambda connection: connection.execute(HEARTBEATS, (now_ms,)).fetchall())
+        return [row[0] for row in found]
 
     async def subscriptions(self) -> list[Subscription]:
         return await self._read(_present)

@@ -87,9 +87,8 @@ async def test_a_database_of_a_later_release_is_refused(tmp_path: Path) -> None:
 
 
 def test_migrations_are_applied_once(tmp_path: Path) -> None:
-    assert [migration.number for migration in migrate_file(tmp_path / "new" / "gateway.db")] == [
-        *range(1, len(list(MIGRATIONS.glob("*.sql"))) + 1)
-    ]
+    applied = [migration.number for migration in migrate_file(tmp_path / "new" / "gateway.db")]
+    assert applied == list(range(1, len(list(MIGRATIONS.glob("*.sql"))) + 1))
     assert migrate_file(tmp_path / "new" / "gateway.db") == []
 
 
