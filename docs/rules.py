@@ -1,4 +1,4 @@
-"""The pages that list every rule of a contract with the tests that hold it, made of `tests/contract/*/rules.yaml` and of
+"""The pages that list every rule of a contract with the tests that hold it: made of `tests/contract/*/rules.yaml` and of
 the marker `rule` of the tests.
 """
 

@@ -24,7 +24,7 @@ DELIVERY = (
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
-    " tag, headers, end_ms, workflow, status, error, payload, timeout_seconds, heartbeat_seconds"
+    " tag, headers, end_ms, workflow, state, reason, payload, timeout_seconds, heartbeat_seconds"
 )
 ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail"
 INBOX = "message_id, received_ms, disposition, reason, headers, body"
@@ -78,7 +78,7 @@ def subscription_row(one: Subscription) -> Row:
     return (
         one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
         one.criteria, one.resource, one.media_type, one.created_ms, one.tag, json_text(one.headers), one.end_ms,
-        one.workflow, one.status, one.error, one.payload, one.timeout_seconds, one.heartbeat_seconds,
+        one.workflow, one.state, one.reason, one.payload, one.timeout_seconds, one.heartbeat_seconds,
     )  # fmt: skip
 
 

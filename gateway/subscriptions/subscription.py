@@ -8,7 +8,8 @@ from typing import Literal
 from gateway.events import ChannelType, Face, Form
 
 Kind = Literal["explicit", "generic"]
-Status = Literal["requested", "active", "error", "off"]
+SubscriptionState = Literal["requested", "active", "error", "off"]
+"""As FHIR's: `requested` until its endpoint has shown that it is there, `error` while that fails, `off` for good."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,8 +19,8 @@ class Subscription:
     `event_types` are ids of EventTypes; `subject` is the NHS number of an explicit subscription, None for a generic
     one; `endpoint` is a mailbox id or a URL; `resource` and `media_type` are the bytes it was created with; `headers`
     go with every request to a webhook; `end_ms` is when it stops to match (epoch milliseconds), None for never;
-    `workflow` is the MESH workflow it asked for, "" for that of the event type. `status` is FHIR's, `error` why it is
-    in error; `payload` is the media type asked for, "" for that of the form; `timeout_seconds` is how long its endpoint
+    `workflow` is the MESH workflow it asked for, "" for that of the event type. `reason` says why it is in its state;
+    `payload` is the media type asked for, "" for that of the form; `timeout_seconds` is how long its endpoint
     may take to answer, and `heartbeat_seconds` how often it is told that all is well.
     """
 
@@ -39,8 +40,8 @@ class Subscription:
     headers: tuple[tuple[str, str], ...] = field(default=(), repr=False)
     end_ms: int | None = None
     workflow: str = ""
-    status: Status = "active"
-    error: str = ""
+    state: SubscriptionState = "active"
+    reason: str = ""
     payload: str = ""
     timeout_seconds: int | None = None
     heartbeat_seconds: int | None = None

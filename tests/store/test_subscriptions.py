@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from gateway.clock import now_ms
 from gateway.store.base import Store
 from tests.samples import subscription
 from tests.store.acts import SOON
@@ -11,7 +12,7 @@ async def test_subscriptions_are_read_back_whole(store: Store) -> None:
     plain = subscription()
     rich = subscription(subject="9990001006", tag="a|b", headers=(("X-Key", "v"),), end_ms=5, created_ms=1, face="r4")
     asked = subscription(
-        status="error", error="HTTP 500", workflow="W_1", payload="application/json", timeout_seconds=9,
+        state="error", reason="HTTP 500", workflow="W_1", payload="application/json", timeout_seconds=9,
         heartbeat_seconds=60, created_ms=2,
     )  # fmt: skip
     for one in (plain, rich, asked):
@@ -38,7 +39,7 @@ async def test_a_deleted_subscription_is_still_found_by_its_id(store: Store) -> 
 async def test_a_subscription_is_replaced_whole(store: Store) -> None:
     before = subscription()
     after = subscription(
-        id=before.id, endpoint="OTHER", criteria="other", workflow="MINE", created_ms=before.created_ms, status="off"
+        id=before.id, endpoint="OTHER", criteria="other", workflow="MINE", created_ms=before.created_ms, state="off"
     )
     assert not await store.replace_subscription(after)
     await store.add_subscription(before)
@@ -48,28 +49,30 @@ async def test_a_subscription_is_replaced_whole(store: Store) -> None:
     assert not await store.replace_subscription(before)
 
 
-async def test_a_status_changes_only_from_what_it_was(store: Store) -> None:
-    one = subscription(status="requested")
+async def test_a_state_changes_only_from_what_it_was(store: Store) -> None:
+    one = subscription(state="requested")
     await store.add_subscription(one)
-    assert not await store.set_status(one.id, "error", SOON, "HTTP 500", was=["active"])
-    assert await store.set_status(one.id, "active", SOON, was=["requested", "error"])
-    assert not await store.set_status(one.id, "active", SOON, was=["requested", "error"])
-    assert await store.set_status(one.id, "error", SOON, "HTTP 500")
-    assert await store.subscriptions() == [replace(one, status="error", error="HTTP 500")]
+    assert not await store.set_subscription_state(one.id, "error", "HTTP 500", was=["active"])
+    assert await store.set_subscription_state(one.id, "active", was=["requested", "error"])
+    assert not await store.set_subscription_state(one.id, "active", was=["requested", "error"])
+    assert await store.set_subscription_state(one.id, "error", "HTTP 500")
+    assert await store.subscriptions() == [replace(one, state="error", reason="HTTP 500")]
     await store.delete_subscription(one.id, SOON)
-    assert not await store.set_status(one.id, "active", SOON)
+    assert not await store.set_subscription_state(one.id, "active")
 
 
 async def test_a_heartbeat_is_due_once_a_period_while_the_subscription_is_active(store: Store) -> None:
-    beating, quiet = subscription(status="requested", heartbeat_seconds=10), subscription(status="requested")
+    beating, quiet = subscription(state="requested", heartbeat_seconds=10), subscription(state="requested")
     for one in (beating, quiet):
         await store.add_subscription(one)
     assert await store.due_heartbeats(SOON) == []
+    before = now_ms()
     for one in (beating, quiet):
-        await store.set_status(one.id, "active", SOON)
-    assert await store.due_heartbeats(SOON + 9_999) == []
-    assert await store.due_heartbeats(SOON + 10_000) == [beating.id]
-    assert await store.due_heartbeats(SOON + 19_999) == []
-    assert await store.due_heartbeats(SOON + 20_000) == [beating.id]
-    await store.set_status(beating.id, "error", SOON)
-    assert await store.due_heartbeats(SOON + 99_000) == []
+        await store.set_subscription_state(one.id, "active")
+    after = now_ms()
+    assert await store.due_heartbeats(before + 9_999) == []
+    assert await store.due_heartbeats(after + 10_000) == [beating.id]
+    assert await store.due_heartbeats(after + 19_999) == []
+    assert await store.due_heartbeats(after + 20_000) == [beating.id]
+    await store.set_subscription_state(beating.id, "error")
+    assert await store.due_heartbeats(after + 99_000) == []

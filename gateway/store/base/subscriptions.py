@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.subscriptions.subscription import Status, Subscription
+from gateway.subscriptions.subscription import Subscription, SubscriptionState
 
 
 class Subscriptions(Protocol):
@@ -23,10 +23,10 @@ class Subscriptions(Protocol):
         """Mark it deleted; False when there is none. What it matched already is still delivered."""
         ...
 
-    async def set_status(
-        self, subscription_id: str, status: Status, now_ms: int, error: str = "", was: Sequence[Status] = ()
+    async def set_subscription_state(
+        self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
     ) -> bool:
-        """Change the status of one, and why it is in error; False when it is gone, or its status is none of `was`.
+        """Put it into `state`; False when there is none, or it is in none of the states in `was`.
 
         The first heartbeat is due a period after it became active.
         """

@@ -5,9 +5,10 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
+from gateway.clock import now_ms
 from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
-from gateway.subscriptions.subscription import Status, Subscription
+from gateway.subscriptions.subscription import Subscription, SubscriptionState
 
 ADD = (
     f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
@@ -17,10 +18,10 @@ REPLACE = (
     f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"  # noqa: S608
     " heartbeat_ms = NULL WHERE id = ? AND deleted_ms IS NULL"
 )
-SET_STATUS = (
-    "UPDATE subscriptions SET status = ?1, error = ?2,"
+SET_STATE = (
+    "UPDATE subscriptions SET state = ?1, reason = ?2,"
     " heartbeat_ms = CASE ?1 WHEN 'active' THEN ?3 + 1000 * heartbeat_seconds END"
-    " WHERE id = ?4 AND deleted_ms IS NULL AND (?5 = '[]' OR status IN (SELECT value FROM json_each(?5)))"
+    " WHERE id = ?4 AND deleted_ms IS NULL AND (?5 = '[]' OR state IN (SELECT value FROM json_each(?5)))"
 )
 HEARTBEATS = (
     "UPDATE subscriptions SET heartbeat_ms = ?1 + 1000 * heartbeat_seconds"
@@ -46,11 +47,11 @@ class Subscriptions(Engine):
         values = (now_ms, subscription_id)
         return await self._write(lambda connection: connection.execute(DELETE, values).rowcount > 0)
 
-    async def set_status(
-        self, subscription_id: str, status: Status, now_ms: int, error: str = "", was: Sequence[Status] = ()
+    async def set_subscription_state(
+        self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
     ) -> bool:
-        values = (status, error, now_ms, subscription_id, rows.json_text(was))
-        return await self._write(lambda connection: connection.execute(SET_STATUS, values).rowcount > 0)
+        values = (state, reason, now_ms(), subscription_id, rows.json_text(was))
+        return await self._write(lambda connection: connection.execute(SET_STATE, values).rowcount > 0)
 
     async def due_heartbeats(self, now_ms: int) -> list[str]:
         found = await self._write(lambda connection: connection.execute(HEARTBEATS, (now_ms,)).fetchall())

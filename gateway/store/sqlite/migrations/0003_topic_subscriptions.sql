@@ -1,8 +1,8 @@
 -- What the Subscriptions R5 Backport asks of a subscription: a state, and events that are numbered without a gap.
 
-ALTER TABLE subscriptions ADD COLUMN status TEXT NOT NULL DEFAULT 'active'
-    CHECK (status IN ('requested', 'active', 'error', 'off'));
-ALTER TABLE subscriptions ADD COLUMN error TEXT NOT NULL DEFAULT '';       -- why it is in error
+ALTER TABLE subscriptions ADD COLUMN state TEXT NOT NULL DEFAULT 'active'
+    CHECK (state IN ('requested', 'active', 'error', 'off'));
+ALTER TABLE subscriptions ADD COLUMN reason TEXT NOT NULL DEFAULT '';      -- why it is in that state
 ALTER TABLE subscriptions ADD COLUMN payload TEXT NOT NULL DEFAULT '';     -- the media type asked for
 ALTER TABLE subscriptions ADD COLUMN timeout_seconds INTEGER;
 ALTER TABLE subscriptions ADD COLUMN heartbeat_seconds INTEGER;
