@@ -27,12 +27,17 @@ from gateway.delivery.render import Renderer
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.oauth.assertion import Assertions
 from gateway.faces.oauth.bearer import Bearer
+from gateway.faces.oauth.endpoint import PATH as TOKEN_PATH
+from gateway.faces.oauth.endpoint import TokenEndpoint
+from gateway.faces.oauth.keys import KeySets
 from gateway.faces.oauth.quota import Quota
 from gateway.faces.oauth.tokens import Tokens
 from gateway.faces.routes import Faces, Parts
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
+from gateway.outbound import Fetcher
 from gateway.resources import folder
 from gateway.schedule import Schedule
 from gateway.settings import Settings
@@ -43,6 +48,9 @@ from gateway.subscriptions.subscription import Subscription
 from mesh.mailbox import Mailbox, MailboxSettings
 
 log = structlog.get_logger()
+KEY_SET_SECONDS = 5.0
+KEY_SET_BYTES = 65_536
+"""How long an application's key set may take to come, and how large it may be."""
 
 
 class Gateway:
@@ -66,15 +74,19 @@ class Gateway:
         self.index = Index()
         self.book = Book(self.store, self.index, self._still_allowed)
         self.authenticator = Authenticator(settings.security.mode, self.applications)
-        self.tokens = Tokens(secrets.token_bytes(32))
-        quota = Quota(settings.oauth.quota_per_minute)
-        self.bearer = Bearer(settings.security.mode, self.applications, self.tokens, quota)
 
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
+        settings = self.settings
+        self.fetcher = Fetcher(KEY_SET_SECONDS, KEY_SET_BYTES, loopback=settings.security.mode == "open")
+        keys = KeySets(self.applications, self.fetcher)
         await self.store.open()
         await self.book.load()
-        settings = self.settings
+        quota = Quota(settings.oauth.quota_per_minute)
+        tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
+        self.bearer = Bearer(settings.security.mode, self.applications, tokens, quota)
+        assertions = Assertions(self.applications, keys, self.store, [settings.http.base_url + TOKEN_PATH])
+        self.token_endpoint = TokenEndpoint(assertions, tokens, quota)
         self.channels = self._channels()
         renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
         self.dispatcher = Dispatcher(
@@ -108,6 +120,7 @@ class Gateway:
             await channel.close()
         if self.mailbox:
             self.mailbox.close()
+        await self.fetcher.close()
         await self.store.close()
         log.info("stop")
 
@@ -119,6 +132,7 @@ class Gateway:
             catalogue=self.catalogue,
             authenticator=self.authenticator,
             bearer=self.bearer,
+            token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
             loopback=self.settings.security.mode == "open",

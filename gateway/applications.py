@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -96,6 +96,9 @@ class Applications:
                 _claim(self._by_asid, asid, application)
             for mailbox in application.mailboxes:
                 _claim(self._by_mailbox, mailbox, application)
+
+    def __iter__(self) -> Iterator[Application]:
+        return iter(self._by_id.values())
 
     def with_id(self, application: str) -> Application | None:
         """The party of that id."""

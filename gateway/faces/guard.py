@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Literal
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -21,7 +22,7 @@ Refuse = Callable[[Request, Sequence[Issue], dict[str, str]], Response]
 class Guard:
     """Guards the handlers of one face; `refuse` writes issues in the face's form."""
 
-    def __init__(self, face: Face, refuse: Refuse) -> None:
+    def __init__(self, face: Face | Literal["oauth"], refuse: Refuse) -> None:
         self._face, self._refuse = face, refuse
 
     def __call__(self, action: str, handler: Handler) -> ASGIApp:

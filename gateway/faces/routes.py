@@ -16,7 +16,9 @@ from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
+from gateway.faces.oauth import endpoint as oauth
 from gateway.faces.oauth.bearer import Bearer
+from gateway.faces.oauth.endpoint import TokenEndpoint
 from gateway.faces.r4 import outcome
 from gateway.faces.r4 import subscription as r4_subscription
 from gateway.intake import Intake
@@ -36,6 +38,7 @@ class Parts:
     catalogue: Catalogue
     authenticator: Authenticator
     bearer: Bearer
+    token_endpoint: TokenEndpoint
     base_url: str
     max_body_bytes: int
     loopback: bool
@@ -51,14 +54,14 @@ class Faces:
     def __init__(self, parts: Parts, rest: ASGIApp) -> None:
         self._rest = rest
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts)}
-        self._router = Router([*_nems_routes(parts), *_r4_routes(parts)], redirect_slashes=False)
+        self._router = Router([*_nems_routes(parts), *_r4_routes(parts), *_oauth_routes(parts)], redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._rest
         if scope["type"] == "http":
             path = scope["path"]
             busy = self._busy.get((scope["method"], path))
-            app = busy or (self._router if path.startswith(("/STU3", "/R4", "/claim-check/")) else app)
+            app = busy or (self._router if path.startswith(("/STU3", "/R4", "/claim-check/", oauth.PATH)) else app)
         await app(scope, receive, send)
 
 
@@ -99,6 +102,11 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
         Route("/claim-check/{id}", guard("claim-check", claim_check.read), methods=["GET"]),
         Route("/claim-check/{rest:path}", guard("receive", _no_such_place)),
     ]
+
+
+def _oauth_routes(parts: Parts) -> list[BaseRoute]:
+    guard = Guard("oauth", oauth.refusal_response)
+    return [Route(oauth.PATH, guard("token", parts.token_endpoint), methods=["POST"])]
 
 
 async def _wrong_verb(_: Request) -> Response:
