@@ -159,7 +159,7 @@ class Gateway:
         webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find)
         channels: dict[str, Channel] = {"rest-hook": webhook}
         if self.mailbox:
-            channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads)
+            channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads, self.catalogue)
         return channels
 
     def _schedule(self) -> Schedule | None:

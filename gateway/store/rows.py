@@ -27,7 +27,7 @@ SUBSCRIPTION = (
     " tag, headers, end_ms, workflow, state, reason, payload, timeout_seconds, heartbeat_seconds"
 )
 ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail"
-INBOX = "message_id, received_ms, disposition, reason, headers, body"
+INBOX = "message_id, received_ms, disposition, reason, headers, body, mailbox, released_ms"
 
 
 def json_text(value: object) -> str:
@@ -96,14 +96,14 @@ def attempt_of(row: Row) -> Attempt:
 
 
 def inbox_row(message: InboxMessage, event_id: int | None = None) -> Row:
-    """The row of the table mesh_inbox."""
+    """The columns INBOX, and event_id."""
     return (
-        message.message_id, message.received_ms, message.disposition, event_id, message.reason,
-        json_text(message.headers), message.body,
+        message.message_id, message.received_ms, message.disposition, message.reason, json_text(message.headers),
+        message.body, message.mailbox, message.released_ms, event_id,
     )  # fmt: skip
 
 
 def inbox_of(row: Row) -> InboxMessage:
     """The message of the columns INBOX."""
-    message_id, received_ms, disposition, reason, headers, body = row
-    return InboxMessage(message_id, received_ms, disposition, reason, _decode(headers), body)
+    message_id, received_ms, disposition, reason, headers, *rest = row
+    return InboxMessage(message_id, received_ms, disposition, reason, _decode(headers), *rest)

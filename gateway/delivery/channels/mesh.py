@@ -5,7 +5,9 @@ from __future__ import annotations
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
 
+from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Notification, Outcome, Result
+from gateway.events import XML
 from mesh.mailbox import Mailbox
 from mesh.message import OutgoingMessage
 from mesh.outcome import Outcome as Sent
@@ -29,8 +31,8 @@ class Mesh:
     long.
     """
 
-    def __init__(self, mailbox: Mailbox, threads: int) -> None:
-        self._mailbox = mailbox
+    def __init__(self, mailbox: Mailbox, threads: int, catalogue: Catalogue) -> None:
+        self._mailbox, self._catalogue = mailbox, catalogue
         self.slots = threads
         self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mesh-send")
 
@@ -39,26 +41,26 @@ class Mesh:
         await asyncio.to_thread(self._pool.shutdown, True, cancel_futures=True)
 
     async def send(self, notification: Notification) -> Outcome:
-        message = _message(notification)
+        message = self._message(notification)
         # MESH takes a message twice if it is posted twice: after an attempt whose end is not known, look first.
         call = self._mailbox.resend if notification.delivery.uncertain else self._mailbox.send
         sent = await asyncio.get_running_loop().run_in_executor(self._pool, call, message)
         return _outcome(sent, self._mailbox.settings.read_seconds)
 
-
-def _message(notification: Notification) -> OutgoingMessage:
-    delivery, event = notification.delivery, notification.event
-    return OutgoingMessage(
-        recipient=delivery.endpoint,
-        workflow_id=delivery.workflow,
-        local_id=str(notification.id),
-        body=notification.body,
-        # Receivers file a message under its name and skip one that has none; neither may tell of the patient.
-        subject=event.type,
-        file_name=f"{notification.id}.xml",
-        content_type=notification.media_type,
-        partner_id=delivery.partner_id,
-    )
+    def _message(self, notification: Notification) -> OutgoingMessage:
+        delivery = notification.delivery
+        suffix = "xml" if notification.media_type == XML else "json"
+        return OutgoingMessage(
+            recipient=delivery.endpoint,
+            workflow_id=delivery.workflow,
+            local_id=str(notification.id),
+            body=notification.body,
+            # Receivers file a message under its name and skip one that has none; neither may tell of the patient.
+            subject=self._catalogue[notification.event.type].name,
+            file_name=f"{notification.id}.{suffix}",
+            content_type=notification.media_type,
+            partner_id=delivery.partner_id,
+        )
 
 
 def _outcome(sent: Sent, read_seconds: float) -> Outcome:

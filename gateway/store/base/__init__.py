@@ -16,6 +16,7 @@ from gateway.store.base.inbox import Inbox, InboxMessage
 from gateway.store.base.numbers import Numbers
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
+from gateway.store.base.tracking import Tracking, Uncollected
 
 __all__ = [
     "Acceptance",
@@ -32,10 +33,12 @@ __all__ = [
     "Store",
     "Subscriptions",
     "Traces",
+    "Tracking",
+    "Uncollected",
 ]
 
 
-class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Protocol):
+class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Protocol):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
 
     @property

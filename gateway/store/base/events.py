@@ -41,7 +41,7 @@ class Events(Protocol):
 
     async def accept(self, acceptance: Acceptance) -> Kept:
         """Keep an event with its deliveries; nothing of them is kept when it is to be kept once and is there already.
-        The message of the own mailbox is remembered either way.
+        The message of the own mailbox is remembered either way; one that is remembered already makes no other event.
 
         The numbers of a subscription are 1, 2, 3 and so on: one is taken in the transaction that keeps its delivery.
 

@@ -1,4 +1,4 @@
-"""What the store keeps of the messages that came to the gateway's own mailbox."""
+"""What the store keeps of the messages that came to the gateway's own mailboxes."""
 
 from __future__ import annotations
 
@@ -8,7 +8,11 @@ from typing import Literal, Protocol
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
-    """A message of the gateway's own mailbox, as it is remembered; `body` is kept only in quarantine."""
+    """A message of the gateway's own mailbox `mailbox`, as it is remembered.
+
+    `body` is kept only in quarantine; a quarantined message without one is still in the mailbox. `released_ms` is when
+    an operator let it out, until it has been looked at again.
+    """
 
     message_id: str
     received_ms: int
@@ -16,19 +20,36 @@ class InboxMessage:
     reason: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
+    mailbox: str = ""
+    released_ms: int | None = None
 
 
 class Inbox(Protocol):
-    """Remembers the messages of the own mailbox: MESH repeats one until it is acknowledged."""
+    """Remembers the messages of the own mailboxes: MESH repeats one until it is acknowledged."""
 
     async def inbox(self, message_id: str) -> InboxMessage | None:
-        """What became of a message of the own mailbox; None for one never seen."""
+        """What became of a message of an own mailbox; None for one never seen."""
         ...
 
     async def add_to_inbox(self, message: InboxMessage) -> None:
-        """Remember a message that made no event."""
+        """Remember a message that made no event; one that was released, or had no body, is remembered anew."""
         ...
 
-    async def add_report(self, message: InboxMessage, delivery_id: int) -> None:
-        """Remember a report of non-delivery, with its reason, and let the delivery it is about be dead."""
+    async def add_report(self, message: InboxMessage, delivery_id: int) -> bool:
+        """Remember a report of non-delivery, with its reason, and let the delivery it is about be dead.
+
+        False when the report is remembered already, or there is no such delivery.
+        """
+        ...
+
+    async def quarantine(self, limit: int) -> list[InboxMessage]:
+        """The newest messages in quarantine, newest first, without their bodies."""
+        ...
+
+    async def release_message(self, message_id: str, now_ms: int) -> bool:
+        """Let a message out of quarantine, to be looked at again; False when it is not there."""
+        ...
+
+    async def released(self, limit: int) -> list[InboxMessage]:
+        """Messages that have been let out and were not looked at since, oldest first."""
         ...

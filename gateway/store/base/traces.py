@@ -10,7 +10,9 @@ from gateway.events import Attempt, Delivery, Event
 
 @dataclass(frozen=True, slots=True)
 class DeliveryTrace:
-    """Where a delivery stands; `attempts` in order."""
+    """Where a delivery stands; `attempts` in order; `collected_ms` is when MESH was found to say that its recipient has
+    it.
+    """
 
     delivery: Delivery
     state: str
@@ -18,6 +20,7 @@ class DeliveryTrace:
     remote_id: str
     ended_ms: int | None
     attempts: tuple[Attempt, ...]
+    collected_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

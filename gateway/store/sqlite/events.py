@@ -10,7 +10,7 @@ from gateway.store import rows
 from gateway.store.base import Acceptance, Kept
 from gateway.store.sqlite.deliveries import ADD_DELIVERY
 from gateway.store.sqlite.engine import Engine
-from gateway.store.sqlite.inbox import ADD_INBOX
+from gateway.store.sqlite.inbox import add_with_event
 from gateway.store.sqlite.numbers import next_number
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -40,8 +40,8 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
 def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
     event, numbers = acceptance.event, dict[int, int]()
     first = _first(connection, event) if acceptance.once else event.row_id
-    if acceptance.inbox:
-        connection.execute(ADD_INBOX, rows.inbox_row(acceptance.inbox, first))
+    if acceptance.inbox and (known := add_with_event(connection, acceptance.inbox, first)) is not None:
+        return Kept(known)
     if first != event.row_id:
         return Kept(first)
     original = event.original

@@ -9,7 +9,8 @@ from gateway.store.sqlite.inbox import Inbox
 from gateway.store.sqlite.numbers import Numbers
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
+from gateway.store.sqlite.tracking import Tracking
 
 
-class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces):
+class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking):
     """The Store of one process; `gateway.store.base` says what each method promises."""

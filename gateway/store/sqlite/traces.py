@@ -12,7 +12,7 @@ from gateway.store.sqlite.engine import Engine
 
 EVENT = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id WHERE e.id = ?"  # noqa: S608  # our own column names
 DELIVERIES = (
-    f"SELECT {rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms FROM deliveries d"  # noqa: S608
+    f"SELECT {rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms, d.collected_ms FROM deliveries d"  # noqa: S608
     " WHERE d.event_id = ? ORDER BY d.id"
 )
 ATTEMPTS = (
@@ -37,9 +37,10 @@ def trace(connection: sqlite3.Connection, row_id: int) -> EventTrace | None:
 def _deliveries(connection: sqlite3.Connection, event_id: int) -> tuple[DeliveryTrace, ...]:
     attempts = _attempts(connection, event_id)
     found = []
-    for *columns, state, next_ms, remote_id, ended_ms in connection.execute(DELIVERIES, (event_id,)):
+    for *columns, state, next_ms, remote_id, ended_ms, collected_ms in connection.execute(DELIVERIES, (event_id,)):
         delivery = rows.delivery_of(tuple(columns))
-        found.append(DeliveryTrace(delivery, state, next_ms, remote_id, ended_ms, tuple(attempts[delivery.id])))
+        tried = tuple(attempts[delivery.id])
+        found.append(DeliveryTrace(delivery, state, next_ms, remote_id, ended_ms, tried, collected_ms))
     return tuple(found)
 
 
