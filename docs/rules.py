@@ -1,5 +1,5 @@
-"""The pages that list every rule of a contract with the tests that hold it: made of `tests/contract/*/rules.yaml` and of
-the marker `rule` of the tests.
+"""The pages that list every rule of a contract with the tests that hold it: `tests/contract/*/rules.yaml` and the
+marker `rule` of the tests.
 """
 
 from __future__ import annotations

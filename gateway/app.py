@@ -26,7 +26,10 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.render import Renderer
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
+from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.nems import jwt
+from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.assertion import Assertions
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import PATH as TOKEN_PATH
@@ -73,7 +76,7 @@ class Gateway:
         self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
         self.index = Index()
         self.book = Book(self.store, self.index, self._still_allowed)
-        self.authenticator = Authenticator(settings.security.mode, self.applications)
+        self.identity = _identity(settings, self.applications)
 
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
@@ -130,7 +133,7 @@ class Gateway:
             intake=self.intake,
             book=self.book,
             catalogue=self.catalogue,
-            authenticator=self.authenticator,
+            identity=self.identity,
             bearer=self.bearer,
             token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,
@@ -215,6 +218,17 @@ def _catalogue(own: str) -> Catalogue:
         raise ConfigurationError(f"event_types (GATEWAY_EVENT_TYPES): {own}: there is no such folder")
     folders = [folder("config") / "event-types", *([Path(own)] if own else [])]
     return Catalogue({one.id: one for path in folders for one in event_catalogue.load(path)}.values())
+
+
+def _identity(settings: Settings, applications: Applications) -> Identity:
+    security, nems = settings.security, settings.nems
+    if security.client_certificates == "none" and any(one.certificates for one in applications):
+        raise ConfigurationError(
+            f"{settings.applications}: applications have certificates, but security.client_certificates is none"
+        )
+    certificates = Certificates(security.client_certificates, security.proxy_header, security.proxy_addresses)
+    authenticator = Authenticator(security.mode, applications, certificates)
+    return Identity(authenticator, nems.asid, jwt.Rules(nems.jwt_check_clock, nems.jwt_leeway_seconds))
 
 
 def _mailbox_settings(settings: Settings) -> MailboxSettings:

@@ -6,9 +6,10 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from gateway.catalogue import Catalogue
+from gateway.certificates import normal
 from gateway.documents import read_yaml
 from gateway.errors import ConfigurationError
 from gateway.subscriptions.subscription import Kind
@@ -17,6 +18,7 @@ from gateway.subscriptions.subscription import Kind
 class Application(BaseModel):
     """A party. `publish` and `subscribe` hold ids of event types, once `load` has resolved their names.
 
+    `certificates` are the names of those that it may show: `sha256:` and a fingerprint, or a subject.
     Its public keys, with which it signs for access tokens, are at `jwks_url` or in `jwks_file`, a JWK set (RFC 7517).
     `quota_per_minute` is how many requests it may make with such a token; None for the general quota, 0 for no limit.
     """
@@ -27,6 +29,7 @@ class Application(BaseModel):
     name: str
     ods_codes: frozenset[str] = frozenset()
     asids: frozenset[Annotated[str, Field(pattern=r"^[0-9]{12}$")]] = frozenset()
+    certificates: frozenset[Annotated[str, AfterValidator(normal)]] = frozenset()
     mailboxes: frozenset[str] = frozenset()
     publish: frozenset[str] = frozenset()
     subscribe: frozenset[str] = frozenset()
@@ -81,12 +84,13 @@ class Applications:
     """The declared parties.
 
     Raises:
-        ConfigurationError: two of them share an id, an ASID or a mailbox.
+        ConfigurationError: two of them share an id, an ASID, a certificate or a mailbox.
     """
 
     def __init__(self, applications: Iterable[Application] = ()) -> None:
         self._by_id: dict[str, Application] = {}
         self._by_asid: dict[str, Application] = {}
+        self._by_certificate: dict[str, Application] = {}
         self._by_mailbox: dict[str, Application] = {}
         for application in applications:
             if application.id in {LOCAL.id, *self._by_id}:
@@ -94,6 +98,8 @@ class Applications:
             self._by_id[application.id] = application
             for asid in application.asids:
                 _claim(self._by_asid, asid, application)
+            for certificate in application.certificates:
+                _claim(self._by_certificate, certificate, application)
             for mailbox in application.mailboxes:
                 _claim(self._by_mailbox, mailbox, application)
 

@@ -37,14 +37,8 @@ OWN_MAILBOX = "GATEWAY01"
 SUBSCRIBER_MAILBOX = "A20047OT001"
 EVENTS = ("pds-change-of-gp-1", "pds-record-change-1", "vaccinations-1")
 TOPIC = "http://fhir.nhs.uk/R5/SubscriptionTopic/"
-# The claims of this JWT are empty: NEMS's tokens are not signed and prove nothing.
-JWT = "eyJhbGciOiJub25lIiwidHlwIjoiSldUIn0.e30."
-NEMS_HEADERS = {
-    "fromASID": "200000000115",
-    "toASID": "200000000306",
-    "Authorization": f"Bearer {JWT}",
-    "Content-Type": "application/fhir+xml",
-}
+_HEADERS = resource_folder("config") / "demo" / "nems-headers"
+NEMS_HEADERS = dict(line.split(": ") for line in _HEADERS.read_text(encoding="utf-8").splitlines())
 _PATIENCE_SECONDS = 30
 # A proxy of the environment is not the way to this machine.
 _HTTP = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -162,9 +156,9 @@ class Demo:
 
     def _serve_on(self, process: subprocess.Popen[bytes]) -> None:
         sample = _shown_path(resource_folder("config") / "demo" / f"{EVENTS[0]}.xml")
-        headers = {**NEMS_HEADERS, "InteractionID": f"urn:nhs:names:services:events:{EVENTS[0]}.Write"}
+        interaction = f"InteractionID: urn:nhs:names:services:events:{EVENTS[0]}.Write"
         curl = [f"curl -i '{self._url}/STU3/Events/1/$process-message'", f"--data-binary @{shlex.quote(sample)}"]
-        curl += [f"-H {shlex.quote(f'{name}: {value}')}" for name, value in headers.items()]
+        curl += [f"-H @{shlex.quote(_shown_path(_HEADERS))}", f"-H {shlex.quote(interaction)}"]
         database = f"GATEWAY_STORE__URL=sqlite:///{_shown_path(self._database)}"
         self._console.print("\nStill serving; Ctrl-C stops it. Publish another event, from a second terminal:\n")
         self._console.print("  " + " \\\n    ".join(curl), markup=False)

@@ -49,8 +49,25 @@ Count = Annotated[int, Field(gt=0)]
 Waits = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(_numbers)]
 
 
+def _words(value: object) -> object:
+    """A list written in an environment variable: `["a", "b"]` or `a,b`."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+
+
+Networks = Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_words)]
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+def _require_files(section: _Section, *names: str) -> None:
+    for name in names:
+        if (file := getattr(section, name)) and not Path(file).is_file():
+            raise ValueError(f"{name} {file}: there is no such file")
 
 
 class Http(_Section):
@@ -60,19 +77,28 @@ class Http(_Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     public_url: str
     max_body_bytes: Count
+    tls_cert_file: str
+    tls_key_file: str
+    tls_client_ca_file: str
 
     @model_validator(mode="after")
     def _reachable(self) -> Self:
         parts = urlsplit(self.public_url)
         if self.public_url and (parts.scheme not in {"http", "https"} or not parts.hostname):
             raise ValueError("public_url must be http://… or https://…")
+        if bool(self.tls_cert_file) != bool(self.tls_key_file):
+            raise ValueError("tls_cert_file and tls_key_file go together")
+        if self.tls_client_ca_file and not self.tls_cert_file:
+            raise ValueError("tls_client_ca_file needs tls_cert_file")
+        _require_files(self, "tls_cert_file", "tls_key_file", "tls_client_ca_file")
         return self
 
     @property
     def base_url(self) -> str:
         """The gateway's own URL, without a slash at its end."""
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return self.public_url.rstrip("/") or f"http://{host}:{self.port}"
+        scheme = "https" if self.tls_cert_file else "http"
+        return self.public_url.rstrip("/") or f"{scheme}://{host}:{self.port}"
 
 
 class StoreSettings(_Section):
@@ -127,9 +153,7 @@ class Mesh(_Section):
             raise ValueError(f"poll_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together")
-        for name in ("cert_file", "key_file", "ca_file"):
-            if (file := getattr(self, name)) and not Path(file).is_file():
-                raise ValueError(f"{name} {file}: there is no such file")
+        _require_files(self, "cert_file", "key_file", "ca_file")
         return self
 
 
@@ -153,9 +177,29 @@ class DeliverySettings(_Section):
 
 
 class Security(_Section):
-    """Who may use the gateway."""
+    """Who may use the gateway, and where their client certificates are found."""
 
     mode: Literal["open", "closed"]
+    client_certificates: Literal["none", "tls", "proxy"]
+    proxy_addresses: Networks
+    proxy_header: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.mode == "open" and self.client_certificates != "none":
+            raise ValueError("client_certificates would not be looked at in open mode")
+        by_proxy = self.client_certificates == "proxy"
+        if by_proxy != bool(self.proxy_addresses) or by_proxy != bool(self.proxy_header):
+            raise ValueError("client_certificates = proxy, proxy_addresses and proxy_header go together")
+        return self
+
+
+class Nems(_Section):
+    """How the NEMS face looks at its callers."""
+
+    asid: Annotated[str, Field(pattern=r"^([0-9]{12})?$")]
+    jwt_check_clock: bool
+    jwt_leeway_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Oauth(_Section):
@@ -185,6 +229,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings
     delivery: DeliverySettings
     security: Security
+    nems: Nems
     oauth: Oauth
     log: Log
 
@@ -197,6 +242,8 @@ class Settings(BaseSettings):
             )
         if self.security.mode == "closed" and not self.applications:
             raise ValueError(f"security.mode is closed: set {PREFIX}APPLICATIONS to the applications file")
+        if (self.security.client_certificates == "tls") != bool(self.http.tls_client_ca_file):
+            raise ValueError("security.client_certificates = tls and http.tls_client_ca_file go together")
         # A lease that ends while an attempt may still be under way would have the attempt made twice.
         if self.delivery.lease_seconds <= self.longest_attempt_seconds:
             raise ValueError(

@@ -19,7 +19,8 @@ from typing import Any, Self
 
 import httpx
 
-from gateway.demo import EVENTS, JWT, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
+from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
+from gateway.faces.nems import jwt
 from gateway.resources import folder
 from gateway.store.base import EventTrace
 from gateway.store.sqlite.reader import SqliteReader
@@ -27,7 +28,7 @@ from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
 
-__all__ = ["EVENTS", "JWT", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX", "nems_subscription"]
+__all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX", "nems_subscription"]
 
 GATEWAY_MAILBOX = "GATEWAY01"
 
@@ -54,6 +55,29 @@ def message(event: str = "pds-change-of-gp-1", **replaced: str) -> bytes:
 def interaction(event: str) -> dict[str, str]:
     """The InteractionID header with which `event` is published."""
     return {"InteractionID": f"urn:nhs:names:services:events:{event}.Write"}
+
+
+def nems_headers(**changed: str) -> dict[str, str]:
+    """The headers of a NEMS request, some of them changed; the JWT is that of the fromASID."""
+    asid = changed.get("fromASID", NEMS_HEADERS["fromASID"])
+    return {**NEMS_HEADERS, "Authorization": f"Bearer {jwt.write(claims(asid))}", **changed}
+
+
+def claims(asid: str = NEMS_HEADERS["fromASID"], **changed: Any) -> jwt.Claims:
+    """The claims of a caller's JWT, as the specification has them, some of them changed; for both scopes."""
+    system = f"{jwt.SYSTEM}{asid}"
+    now = int(time.time())
+    values: dict[str, Any] = {
+        "iss": "https://gp.example.nhs.uk",
+        "sub": system,
+        "aud": "https://clinicals.spineservices.nhs.uk",
+        "iat": now,
+        "exp": now + 300,
+        "reason_for_request": "directcare",
+        "scope": "patient/Bundle.write patient/Subscription.write",
+        "requesting_system": system,
+    }
+    return jwt.Claims(**(values | changed))
 
 
 class Gateway:
@@ -134,7 +158,7 @@ class Gateway:
     def publish(self, body: bytes, event: str = "pds-change-of-gp-1", **headers: str) -> httpx.Response:
         """Post a message as a NEMS publisher does."""
         return self.http.post(
-            "/STU3/Events/1/$process-message", content=body, headers={**NEMS_HEADERS, **interaction(event), **headers}
+            "/STU3/Events/1/$process-message", content=body, headers=nems_headers(**interaction(event) | headers)
         )
 
     def events(self) -> list[EventTrace]:
@@ -155,7 +179,7 @@ class Gateway:
         answer = self.http.post(
             "/STU3/Subscription",
             content=nems_subscription(event),
-            headers={**NEMS_HEADERS, **subscriptions_api("Post")},
+            headers=nems_headers(**subscriptions_api("Post")),
         )
         assert answer.status_code == 201, answer.text
         return answer.headers["Location"].rpartition("/")[2]

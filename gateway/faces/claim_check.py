@@ -21,7 +21,7 @@ class ClaimCheck:
 
     async def read(self, request: Request) -> Response:
         """200 with the bytes that were published, for an application of whose subscriptions one matched the event."""
-        application = self._authenticator.authenticate(request.headers)
+        application = self._authenticator.authenticate(request)
         try:
             trace = await self._store.trace(ids.parse(request.path_params["id"]))
         except ValueError:

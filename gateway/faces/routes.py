@@ -11,11 +11,11 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
-from gateway.faces.authenticate import Authenticator
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
+from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth import endpoint as oauth
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
@@ -29,14 +29,14 @@ PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of: `authenticator` is that of the face nems, `bearer` that of mns and r4; `loopback`
+    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `loopback`
     says that webhooks may go to this machine.
     """
 
     intake: Intake
     book: Book
     catalogue: Catalogue
-    authenticator: Authenticator
+    identity: Identity
     bearer: Bearer
     token_endpoint: TokenEndpoint
     base_url: str
@@ -66,14 +66,14 @@ class Faces:
 
 
 def _publish(parts: Parts) -> ASGIApp:
-    handler = publish.Publish(parts.intake, parts.catalogue, parts.authenticator, parts.max_body_bytes)
+    handler = publish.Publish(parts.intake, parts.catalogue, parts.identity, parts.max_body_bytes)
     return Guard("nems", spine.refusal_response)("publish", handler)
 
 
 def _nems_routes(parts: Parts) -> list[BaseRoute]:
     guard = Guard("nems", spine.refusal_response)
     subscriptions = nems_subscription.Subscriptions(
-        parts.book, parts.catalogue, parts.authenticator, parts.base_url, parts.max_body_bytes
+        parts.book, parts.catalogue, parts.identity, parts.base_url, parts.max_body_bytes
     )
     one = "/STU3/Subscription/{id}"
     return [
@@ -91,9 +91,9 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
     """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
     subscriptions = r4_subscription.Subscriptions(
-        parts.book, parts.catalogue, parts.authenticator, parts.base_url, loopback=parts.loopback
+        parts.book, parts.catalogue, parts.identity.authenticator, parts.base_url, loopback=parts.loopback
     )
-    claim_check = ClaimCheck(parts.intake.store, parts.book, parts.authenticator)
+    claim_check = ClaimCheck(parts.intake.store, parts.book, parts.identity.authenticator)
     return [
         Route("/R4/Subscription", guard("subscribe", subscriptions.create), methods=["POST"]),
         Route("/R4/Subscription/{id}", guard("read", subscriptions.read), methods=["GET"]),

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import structlog
-from starlette.datastructures import Headers
+from starlette.requests import Request
 
 from gateway import ids, logs, metrics
 from gateway import settings as configuration
@@ -25,7 +25,7 @@ from gateway.app import Gateway, create
 from gateway.applications import LOCAL
 from gateway.catalogue import EventType
 from gateway.events import Event
-from gateway.faces.authenticate import require_interaction, require_spine_headers
+from gateway.faces.nems.identity import PUBLISH_SCOPES, require_interaction
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
 from gateway.ids import Ids
 from gateway.intake import Received, check
@@ -42,7 +42,8 @@ class Steps:
 
     def __init__(self, gateway: Gateway, published: Message) -> None:
         self._gateway, self._message = gateway, published
-        self._headers = Headers(published.headers)
+        headers = [(name.lower().encode(), value.encode()) for name, value in published.headers.items()]
+        self._scope = {"type": "http", "headers": headers}
         self._received = self._parse()
         self._event_type = self._type()
         self._event = self._map_in()
@@ -84,9 +85,9 @@ class Steps:
         return await _microseconds_together(lambda: app(dict(scope), receive, send), seconds)
 
     def _check_headers(self) -> None:
-        require_spine_headers(self._headers)
-        self._gateway.authenticator.authenticate(self._headers)
-        require_interaction(self._headers, self._message.headers["InteractionID"])
+        request = Request(self._scope)
+        self._gateway.identity.caller(request, PUBLISH_SCOPES)
+        require_interaction(request.headers, self._message.headers["InteractionID"])
 
     def _parse(self) -> Received:
         return read_message(self._message.body, self._message.headers["Content-Type"], "nems", LOCAL)

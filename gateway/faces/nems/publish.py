@@ -12,8 +12,8 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType, interaction_key
 from gateway.errors import Refusal
 from gateway.events import JSON, XML, Face, Original
-from gateway.faces.authenticate import Authenticator, require_interaction, require_spine_headers
 from gateway.faces.http import content_syntax, read_body
+from gateway.faces.nems.identity import PUBLISH_SCOPES, Identity, require_interaction
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
@@ -27,15 +27,14 @@ _EVENT = "Bundle.entry[0].resource.event"
 class Publish:
     """Takes in event messages as NEMS does: XML, and JSON as an extension of ours."""
 
-    def __init__(self, intake: Intake, catalogue: Catalogue, authenticator: Authenticator, max_body_bytes: int) -> None:
+    def __init__(self, intake: Intake, catalogue: Catalogue, identity: Identity, max_body_bytes: int) -> None:
         self._intake, self._catalogue = intake, catalogue
-        self._authenticator = authenticator
+        self._identity = identity
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, request: Request) -> Response:
         """202 with an empty body once the event is durable."""
-        require_spine_headers(request.headers)
-        application = self._authenticator.authenticate(request.headers)
+        application = self._identity.caller(request, PUBLISH_SCOPES)
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
         message = read_message(body, XML if syntax == "xml" else JSON, "nems", application)

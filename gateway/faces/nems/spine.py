@@ -47,6 +47,7 @@ CODES = {
     "BAD_REQUEST": Code(400, "invalid", "Bad Request"),
     "MESSAGE_NOT_WELL_FORMED": Code(400, "structure", "Message not well formed"),
     "ACCESS_DENIED": Code(403, "forbidden", "Access has been denied to process this request"),
+    "ACCESS_DENIED_SSL": Code(403, "forbidden", "Access has been denied to process this request"),
     "ASID_CHECK_FAILED": Code(
         403,
         "forbidden",

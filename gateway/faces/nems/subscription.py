@@ -17,8 +17,8 @@ from gateway.catalogue import Catalogue
 from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
-from gateway.faces.authenticate import Authenticator, require_interaction, require_spine_headers
 from gateway.faces.http import content_syntax, end_ms, read_body, status
+from gateway.faces.nems.identity import SUBSCRIPTION_SCOPES, Identity, require_interaction
 from gateway.faces.nems.spine import fhir_response
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
@@ -39,9 +39,9 @@ class Subscriptions:
     """Creates, reads and deletes the subscriptions of the NEMS face."""
 
     def __init__(
-        self, book: Book, catalogue: Catalogue, authenticator: Authenticator, base_url: str, max_body_bytes: int
+        self, book: Book, catalogue: Catalogue, identity: Identity, base_url: str, max_body_bytes: int
     ) -> None:
-        self._book, self._catalogue, self._authenticator = book, catalogue, authenticator
+        self._book, self._catalogue, self._identity = book, catalogue, identity
         self._base_url, self._max_body_bytes = base_url, max_body_bytes
 
     async def create(self, request: Request) -> Response:
@@ -83,9 +83,9 @@ class Subscriptions:
         return Response(status_code=200)
 
     def _authenticate(self, request: Request, verb: str) -> Application:
-        require_spine_headers(request.headers)
+        application = self._identity.caller(request, SUBSCRIPTION_SCOPES)
         require_interaction(request.headers, INTERACTION + verb)
-        return self._authenticator.authenticate(request.headers)
+        return application
 
     def _own(self, request: Request, application: Application) -> Subscription:
         identity = request.path_params["id"]

@@ -70,7 +70,7 @@ class Subscriptions:
 
     async def create(self, request: Request) -> Response:
         """201 with the Subscription, active, and its place in Location."""
-        application = self._authenticator.authenticate(request.headers)
+        application = self._authenticator.authenticate(request)
         if content_syntax(request, default="json") != "json":
             raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+json", "Content-Type")
         body = await read_body(request, 65_536)
@@ -95,7 +95,7 @@ class Subscriptions:
         return Response(status_code=204)
 
     def _own(self, request: Request) -> Subscription:
-        application = self._authenticator.authenticate(request.headers)
+        application = self._authenticator.authenticate(request)
         subscription = self._book.get(request.path_params["id"])
         if subscription is None or subscription.face != "r4" or subscription.application != application.id:
             raise Refusal.because("NO_RECORD_FOUND", "there is no such Subscription")

@@ -13,11 +13,11 @@ from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from mesh.sandbox.run import LocalMesh
 from tests.harness import (
-    NEMS_HEADERS,
     SUBSCRIBER_MAILBOX,
     Gateway,
     collect,
     message,
+    nems_headers,
     nems_subscription,
     subscriptions_api,
 )
@@ -47,7 +47,7 @@ def nothing_is_left(gateway: Gateway, mesh: LocalMesh) -> Iterator[None]:
 
 
 def headers(verb: str, **changed: str) -> dict[str, str]:
-    return {**NEMS_HEADERS, **subscriptions_api(verb), **changed}
+    return nems_headers(**{**subscriptions_api(verb), **changed})
 
 
 def create(gateway: Gateway, content: bytes, **changed: str) -> httpx.Response:
