@@ -6,6 +6,7 @@ gateway and fhir.resources, must give the same before anything is timed.
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
 from collections.abc import Callable, Mapping
@@ -104,6 +105,7 @@ def _beside_library(by_name: Mapping[str, Module], seconds: float) -> dict[str, 
     ways = library.ways(by_name["nems-pds-change-of-gp-1"], by_name["mns-signal"], CONTEXT)
     if len({library.normal(way(body)) for way in ways.values()}) != 1:
         raise BenchError("the gateway and fhir.resources write different signals")
+    gc.freeze()  # as the gateway does once it has started; it is for all three
     return interleaved({name: partial(way, body) for name, way in ways.items()}, seconds)
 
 

@@ -97,3 +97,36 @@ def test_utf_7_hides_no_doctype(stu3: Tables) -> None:
 def test_a_processing_instruction_is_dropped(stu3: Tables) -> None:
     body = b'<?xml-stylesheet href="http://127.0.0.1:9/a.xsl"?>' + PATIENT.format("x").encode()
     assert parse_xml(body, stu3).resource == {"resourceType": "Patient", "id": "x"}
+
+
+PROLOGUES = {
+    "nothing": "",
+    "a declaration": '<?xml version="1.0" encoding="UTF-8"?>\n',
+    "a byte order mark": "\ufeff",
+    "comments": "<!-- one - with a dash --> <!---->\n",
+    "an instruction": "<?banana?>",
+}
+
+
+@pytest.mark.parametrize("prologue", PROLOGUES)
+@pytest.mark.parametrize("gap", ["", '<!-- xmlns="http://hl7.org/fhir" -->'])
+def test_what_stands_before_the_root_makes_no_difference(prologue: str, gap: str, stu3: Tables) -> None:
+    body = (PROLOGUES[prologue] + gap + PATIENT.format("x")).encode()
+    assert parse_xml(body, stu3).resource == {"resourceType": "Patient", "id": "x"}
+
+
+def test_a_declaration_within_a_comment_is_none(stu3: Tables) -> None:
+    body = b'<!-- <Patient xmlns="http://hl7.org/fhir"> --><Patient><id value="x"/></Patient>'
+    assert "in the namespace of FHIR" in refusal_of(body, stu3).issues[0].text
+
+
+def test_lines_and_columns_are_those_of_the_message(stu3: Tables) -> None:
+    issue = refusal_of(b'<Patient xmlns="http://hl7.org/fhir"><id value="x"</Patient>', stu3).issues[0]
+    assert issue.location == "line 1, column 51"
+
+
+def test_a_long_comment_takes_no_long_time(stu3: Tables) -> None:
+    body = b"<!-- " + b"- a" * 1_000_000 + b" -->" + PATIENT.format("x").encode()
+    started = time.process_time()
+    assert parse_xml(body, stu3).resource["id"] == "x"
+    assert time.process_time() - started < 2
