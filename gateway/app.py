@@ -21,7 +21,7 @@ from gateway.applications import Applications
 from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.mesh import Mesh
-from gateway.delivery.channels.webhook import Webhook
+from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.render import Renderer
 from gateway.errors import ConfigurationError
@@ -43,6 +43,7 @@ from gateway.mapping.tools.reload import Reloader
 from gateway.outbound import Fetcher
 from gateway.resources import folder
 from gateway.schedule import Schedule
+from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
@@ -75,7 +76,9 @@ class Gateway:
         self.mailbox = Mailbox(_mailbox_settings(settings)) if settings.mesh.url else None
         self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
         self.index = Index()
-        self.book = Book(self.store, self.index, self._still_allowed)
+        self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
+        self.book = Book(self.store, self.index, self._still_allowed, self.sealer)
+        self._tls = tls_context(settings.webhook.ca_file, settings.webhook.cert_file, settings.webhook.key_file)
         self.identity = _identity(settings, self.applications)
 
     async def start(self) -> None:
@@ -110,6 +113,8 @@ class Gateway:
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)
+        if not settings.security.secret_keys:
+            log.warning("secrets-unsealed", setting="security.secret_keys")
         log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mailbox))
 
     async def stop(self) -> None:
@@ -159,7 +164,7 @@ class Gateway:
     def _channels(self) -> dict[str, Channel]:
         settings = self.settings
         loopback = settings.security.mode == "open"
-        webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find)
+        webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find, tls=self._tls)
         channels: dict[str, Channel] = {"rest-hook": webhook}
         if self.mailbox:
             channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads, self.catalogue)

@@ -48,6 +48,14 @@ def migrate(config: Config = None) -> None:
 
 
 @app.command()
+def new_key() -> None:
+    """Make a key for security.secret_keys, which seals what subscribers confide."""
+    from cryptography.fernet import Fernet
+
+    typer.echo(Fernet.generate_key().decode())
+
+
+@app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop after the table instead of serving on.")] = False,
     folder: Annotated[Path, typer.Option(help="Where to keep the demo's files; emptied first.")] = Path("var/demo"),

@@ -83,8 +83,8 @@ class Delivery:
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """One try at a delivery: `outcome` is the word the channel gave it, `status` the HTTP status where there was
-    one.
+    """One try at a delivery: `outcome` is the word the channel gave it, `status` the HTTP status where there was one,
+    `answer` the start of what the other side said, which may tell of the patient.
     """
 
     delivery_id: int
@@ -94,6 +94,7 @@ class Attempt:
     outcome: str
     status: int | None
     detail: str
+    answer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import socket
+import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 
 import aiohttp
-from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.abc import AbstractResolver
 
 from gateway.addresses import is_webhook_url, may_reach, names_forbidden_address
 from gateway.errors import GatewayError
@@ -27,37 +29,37 @@ class FetchFailed(GatewayError):
         super().__init__(why)
 
 
-class GuardedResolver(AbstractResolver):
-    """Resolves names, and drops addresses that must not be reached; the connection is made to what is left, so a name
-    that changes its address between a check and the connection gains nothing.
+def session(
+    seconds: float, *, loopback: bool, tls: ssl.SSLContext | None = None, resolver: AbstractResolver | None = None
+) -> aiohttp.ClientSession:
+    """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies. `tls` is how the other
+    side is verified, `resolver` how names are looked up; by default as the system does.
     """
-
-    def __init__(self, *, loopback: bool) -> None:
-        self._loopback = loopback
-        self._inner = aiohttp.ThreadedResolver()
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        found = await self._inner.resolve(host, port, family)
-        if allowed := [one for one in found if may_reach(one["host"], loopback=self._loopback)]:
-            return allowed
-        raise ForbiddenAddress("the host has no public address")
-
-    async def close(self) -> None:
-        await self._inner.close()
-
-
-def session(seconds: float, *, loopback: bool) -> aiohttp.ClientSession:
-    """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies."""
     return aiohttp.ClientSession(
-        connector=aiohttp.TCPConnector(limit=0, resolver=GuardedResolver(loopback=loopback)),
+        connector=aiohttp.TCPConnector(
+            limit=0,
+            ssl=tls or True,
+            resolver=resolver or aiohttp.ThreadedResolver(),
+            socket_factory=partial(_socket, loopback=loopback),
+        ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=seconds),
         auto_decompress=False,
         headers={"User-Agent": "fhir-event-gateway"},
         trust_env=False,
     )
+
+
+def _socket(address: aiohttp.AddrInfoType, *, loopback: bool) -> socket.socket:
+    """A socket for an address that may be reached.
+
+    This is asked with the very address that is about to be connected to, so a name that changes its address after it
+    was looked at gains nothing.
+    """
+    family, kind, protocol, _, place = address
+    if not may_reach(str(place[0]), loopback=loopback):
+        raise ForbiddenAddress("the host has no public address")
+    return socket.socket(family, kind, protocol)
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,6 +44,15 @@ def _numbers(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part for part in text.split(",") if part.strip()]
 
 
+def _texts(value: object) -> object:
+    """A list written in an environment variable: `["a", "b"]` or `a,b`."""
+    if not isinstance(value, str):
+        return value
+    text = value.strip()
+    return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
+
+
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_texts)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Waits = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(_numbers)]
@@ -176,13 +185,23 @@ class DeliverySettings(_Section):
     shutdown_seconds: Seconds
 
 
+class WebhookSettings(_Section):
+    """How webhooks are secured."""
+
+    cert_file: str
+    key_file: str
+    ca_file: str
+    secret_overlap_seconds: Seconds
+
+
 class Security(_Section):
-    """Who may use the gateway, and where their client certificates are found."""
+    """Who may use the gateway, where their client certificates are found, and what seals their secrets."""
 
     mode: Literal["open", "closed"]
     client_certificates: Literal["none", "tls", "proxy"]
     proxy_addresses: Networks
     proxy_header: str
+    secret_keys: Secrets
 
     @model_validator(mode="after")
     def _whole(self) -> Self:
@@ -228,6 +247,7 @@ class Settings(BaseSettings):
     mesh: Mesh
     mapping: MappingSettings
     delivery: DeliverySettings
+    webhook: WebhookSettings
     security: Security
     nems: Nems
     oauth: Oauth

@@ -101,8 +101,8 @@ def end_ms(subscription: dict[str, Any]) -> int | None:
 
 
 def status(subscription: Subscription) -> str:
-    """The status that its owner is told: what is kept matches, until it ends."""
-    return "off" if subscription.has_ended(now_ms()) else "active"
+    """The status that its owner is told."""
+    return "off" if subscription.has_ended(now_ms()) else subscription.state
 
 
 def _too_large(limit: int) -> Refusal:

@@ -24,9 +24,10 @@ DELIVERY = (
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
-    " tag, headers, end_ms, workflow, state, reason, payload, timeout_seconds, heartbeat_seconds"
+    " tag, private, end_ms, workflow, state, reason, payload, timeout_seconds, heartbeat_seconds, ordering,"
+    " retry_seconds"
 )
-ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail"
+ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail, answer"
 INBOX = "message_id, received_ms, disposition, reason, headers, body, mailbox, released_ms"
 
 
@@ -74,19 +75,19 @@ def delivery_of(row: Row) -> Delivery:
 
 
 def subscription_row(one: Subscription) -> Row:
-    """The row of the table subscriptions, in the order of SUBSCRIPTION."""
+    """The row of the table subscriptions, in the order of SUBSCRIPTION; headers and secrets are in `private` alone."""
     return (
         one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
-        one.criteria, one.resource, one.media_type, one.created_ms, one.tag, json_text(one.headers), one.end_ms,
-        one.workflow, one.state, one.reason, one.payload, one.timeout_seconds, one.heartbeat_seconds,
+        one.criteria, one.resource, one.media_type, one.created_ms, one.tag, one.private, one.end_ms, one.workflow,
+        one.state, one.reason, one.payload, one.timeout_seconds, one.heartbeat_seconds, one.ordering,
+        json_text(one.retry_seconds),
     )  # fmt: skip
 
 
 def subscription_of(row: Row) -> Subscription:
     """The subscription of the columns SUBSCRIPTION."""
     values = list(row)
-    values[3] = tuple(_decode(row[3]))
-    values[13] = tuple((name, value) for name, value in _decode(row[13]))
+    values[3], values[-1] = tuple(_decode(row[3])), tuple(_decode(row[-1]))
     return Subscription(*values)
 
 

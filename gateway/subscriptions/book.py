@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from typing import Protocol
 
 import structlog
@@ -11,10 +12,15 @@ import structlog
 from gateway import metrics
 from gateway.clock import now_ms
 from gateway.errors import Refusal
+from gateway.sealing import Sealer
+from gateway.signing import Secret, new_secret, rotated
 from gateway.subscriptions.index import Index
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.private import NOTHING, packed, unpacked
+from gateway.subscriptions.subscription import Subscription, SubscriptionState
 
 log = structlog.get_logger()
+Watcher = Callable[[Subscription, SubscriptionState], None]
+"""Gets the subscription as it is now, and the state it was in; returns at once and never raises."""
 
 
 class Shelf(Protocol):
@@ -26,6 +32,20 @@ class Shelf(Protocol):
 
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         """Mark it deleted; False when there is none."""
+        ...
+
+    async def replace_subscription(self, subscription: Subscription) -> bool:
+        """Keep `subscription` instead of the one of the same id; False when there is none."""
+        ...
+
+    async def set_subscription_state(
+        self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
+    ) -> bool:
+        """Put it into `state`; False when there is none, or it is in none of the states in `was`."""
+        ...
+
+    async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
+        """Keep other headers and secrets for it; False when there is none."""
         ...
 
     async def subscriptions(self) -> list[Subscription]:
@@ -44,13 +64,25 @@ class Book:
     the book is loaded: an application that lost a right loses the subscriptions that needed it.
     """
 
-    def __init__(self, store: Shelf, index: Index, allowed: Callable[[Subscription], bool]) -> None:
+    def __init__(
+        self, store: Shelf, index: Index, allowed: Callable[[Subscription], bool], sealer: Sealer | None = None
+    ) -> None:
         self._store, self._index, self._allowed = store, index, allowed
+        self._sealer = sealer or Sealer()
         self._adding = asyncio.Lock()
+        self.watchers: list[Watcher] = []
+        """Who is told when a subscription has come into another state."""
 
     async def load(self) -> None:
-        """Fill the index from the store."""
-        for subscription in await self._store.subscriptions():
+        """Fill the index from the store; what is sealed with an old key, or not at all, is sealed anew.
+
+        Raises:
+            ConfigurationError: headers or secrets are sealed with a key that is not set.
+        """
+        for kept in await self._store.subscriptions():
+            subscription = unpacked(kept, self._sealer)
+            if kept.private != NOTHING and not self._sealer.is_current(kept.private):
+                await self._store.set_subscription_private(kept.id, packed(subscription, self._sealer))
             if self._allowed(subscription):
                 self._index.add(subscription)
             else:
@@ -66,10 +98,17 @@ class Book:
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id, even if it is deleted: what it matched before is still delivered."""
-        return self._index.get(subscription_id) or await self._store.subscription(subscription_id)
+        if found := self._index.get(subscription_id):
+            return found
+        kept = await self._store.subscription(subscription_id)
+        return unpacked(kept, self._sealer) if kept else None
+
+    def at(self, endpoint: str) -> list[Subscription]:
+        """The subscriptions to `endpoint`."""
+        return [one for one in self._index if one.endpoint == endpoint]
 
     async def add(self, subscription: Subscription) -> None:
-        """Keep it, and let it match.
+        """Keep it, and let it match. A webhook gets a secret that its requests are signed with.
 
         Raises:
             Refusal: DUPLICATE_REJECTED, when one that would deliver the same to the same place is there already.
@@ -78,9 +117,56 @@ class Book:
             if twin := self._index.twin_of(subscription, now_ms()):
                 # Live clients find the id in these words.
                 raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
-            await self._store.add_subscription(subscription)
+            if subscription.channel == "rest-hook" and not subscription.secrets:
+                subscription = replace(subscription, secrets=(new_secret(),))
+            await self._store.add_subscription(replace(subscription, private=packed(subscription, self._sealer)))
             self._index.add(subscription)
         metrics.subscriptions(len(self._index))
+
+    async def replace(self, subscription: Subscription) -> bool:
+        """Keep `subscription` instead of the one of the same id, whose secrets stay; False when that is gone."""
+        async with self._adding:
+            before = self._index.get(subscription.id)
+            if before is None:
+                return False
+            after = replace(subscription, secrets=before.secrets)
+            if not await self._store.replace_subscription(replace(after, private=packed(after, self._sealer))):
+                return False
+            self._index.remove(subscription.id)
+            self._index.add(after)
+        return True
+
+    async def set_state(
+        self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
+    ) -> bool:
+        """Put it into `state`, and tell the watchers if that is another; False when it is gone, or in none of `was`."""
+        before = self._index.get(subscription_id)
+        if before is None or not await self._store.set_subscription_state(subscription_id, state, reason, was):
+            return False
+        # What else was changed in the meantime is kept; it may have been removed, too.
+        present = self._index.get(subscription_id)
+        if present is None:
+            return False
+        after = replace(present, state=state, reason=reason)
+        self._index.add(after)
+        if before.state != state:
+            log.info("subscription-state", subscription_id=subscription_id, before=before.state, state=state)
+            for watcher in self.watchers:
+                watcher(after, before.state)
+        return True
+
+    async def rotate_secret(self, subscription_id: str, until_ms: int) -> Secret | None:
+        """Sign with a new secret from now on and, until then, with the old one too; None when it is gone."""
+        async with self._adding:
+            before = self._index.get(subscription_id)
+            if before is None:
+                return None
+            after = replace(before, secrets=rotated(before.secrets, now_ms(), until_ms))
+            if not await self._store.set_subscription_private(subscription_id, packed(after, self._sealer)):
+                return None
+            self._index.add(replace(self._index.get(subscription_id) or after, secrets=after.secrets))
+        log.info("rotate-secret", subscription_id=subscription_id)
+        return after.secrets[0]
 
     async def remove(self, subscription_id: str) -> bool:
         """Delete it; False when it is gone already."""

@@ -26,6 +26,9 @@ class Index:
     def __len__(self) -> int:
         return len(self._by_id)
 
+    def __iter__(self) -> Iterator[Subscription]:
+        return iter(list(self._by_id.values()))
+
     def get(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id."""
         return self._by_id.get(subscription_id)
@@ -50,7 +53,7 @@ class Index:
         found = [*self._by_key.get((event.type, None), {}).values()]
         if event.subject is not None:
             found += self._by_key.get((event.type, event.subject), {}).values()
-        return [one for one in found if not one.has_ended(event.received_ms)]
+        return [one for one in found if one.matches(event.received_ms)]
 
     def twin_of(self, subscription: Subscription, now_ms: int) -> Subscription | None:
         """One of the same application that would deliver the same events to the same endpoint in the same form."""

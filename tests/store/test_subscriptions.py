@@ -10,7 +10,10 @@ from tests.store.acts import SOON
 
 async def test_subscriptions_are_read_back_whole(store: Store) -> None:
     plain = subscription()
-    rich = subscription(subject="9990001006", tag="a|b", headers=(("X-Key", "v"),), end_ms=5, created_ms=1, face="r4")
+    rich = subscription(
+        subject="9990001006", tag="a|b", private="sealed", end_ms=5, created_ms=1, face="r4", ordering="per-subject",
+        retry_seconds=(1.0, 2.5),
+    )  # fmt: skip
     asked = subscription(
         state="error", reason="HTTP 500", workflow="W_1", payload="application/json", timeout_seconds=9,
         heartbeat_seconds=60, created_ms=2,
@@ -76,3 +79,11 @@ async def test_a_heartbeat_is_due_once_a_period_while_the_subscription_is_active
     assert await store.due_heartbeats(after + 20_000) == [beating.id]
     await store.set_subscription_state(beating.id, "error")
     assert await store.due_heartbeats(after + 99_000) == []
+
+
+async def test_what_is_private_is_replaced(store: Store) -> None:
+    one = subscription(private="old")
+    await store.add_subscription(one)
+    assert await store.set_subscription_private(one.id, "new")
+    assert await store.subscriptions() == [replace(one, private="new")]
+    assert not await store.set_subscription_private("none", "new")

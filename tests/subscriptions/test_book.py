@@ -5,8 +5,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from cryptography.fernet import Fernet
 
-from gateway.errors import Refusal, Unavailable
+from gateway.clock import now_ms
+from gateway.errors import ConfigurationError, Refusal, Unavailable
+from gateway.sealing import Sealer
+from gateway.signing import Secret
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
@@ -71,3 +75,78 @@ async def test_what_is_no_longer_allowed_is_left_out_when_the_book_is_loaded(boo
     index = Index()
     await Book(store, index, lambda one: one.application == "kept").load()
     assert index.match(event()) == [kept]
+
+
+WEBHOOK = {"channel": "rest-hook", "endpoint": "https://example.org/in", "face": "r4", "form": "mns-signal"}
+
+
+async def test_headers_and_secrets_are_sealed_in_the_store_and_read_back(store: SqliteStore) -> None:
+    sealer = Sealer([Fernet.generate_key().decode()])
+    await Book(store, Index(), lambda _: True, sealer).add(subscription(**WEBHOOK, headers=(("X-Key", "hush"),)))
+    (kept,) = await store.subscriptions()
+    assert "hush" not in repr(kept)
+    assert "hush" not in kept.private
+    again = Book(store, Index(), lambda _: True, sealer)
+    await again.load()
+    (read,) = again.at("https://example.org/in")
+    assert read.headers == (("X-Key", "hush"),)
+    assert read.secrets[0].text.startswith("whsec_")
+    found = await again.find(kept.id)
+    assert found == read
+
+
+async def test_a_new_key_seals_anew_what_was_kept_with_an_old_one_or_none(store: SqliteStore) -> None:
+    old, new = Fernet.generate_key().decode(), Fernet.generate_key().decode()
+    await Book(store, Index(), lambda _: True).add(subscription(**WEBHOOK))
+    for keys in ([old], [new, old], [new]):
+        book = Book(store, Index(), lambda _: True, Sealer(keys))
+        await book.load()
+        (kept,) = await store.subscriptions()
+        assert Sealer(keys[:1]).is_current(kept.private)
+    with pytest.raises(ConfigurationError, match="a key that is not set"):
+        await Book(store, Index(), lambda _: True, Sealer([old])).load()
+
+
+async def test_a_rotated_secret_overlaps_with_the_one_before(book: Book, store: SqliteStore) -> None:
+    one = subscription(**WEBHOOK)
+    await book.add(one)
+    first = book.get(one.id)
+    assert first
+    until_ms = now_ms() + 60_000
+    made = await book.rotate_secret(one.id, until_ms)
+    after = await Book(store, Index(), lambda _: True).find(one.id)
+    assert after
+    assert after.secrets == (made, Secret(first.secrets[0].text, until_ms))
+    assert await book.rotate_secret("none", until_ms) is None
+
+
+async def test_its_state_says_whether_a_subscription_matches_and_watchers_are_told(book: Book, index: Index) -> None:
+    one = subscription(state="requested")
+    await book.add(one)
+    told: list[tuple[str, str, str]] = []
+    book.watchers.append(lambda now, before: told.append((before, now.state, now.reason)))
+    assert index.match(event()) == []
+    assert await book.set_state(one.id, "active", was=["requested"])
+    assert not await book.set_state(one.id, "active", was=["requested"])
+    assert len(index.match(event())) == 1
+    assert await book.set_state(one.id, "error", "no answer")
+    assert await book.set_state(one.id, "error", "still none")
+    assert len(index.match(event())) == 1
+    assert await book.set_state(one.id, "off")
+    assert index.match(event()) == []
+    assert told == [("requested", "active", ""), ("active", "error", "no answer"), ("error", "off", "")]
+    await book.remove(one.id)
+    assert not await book.set_state(one.id, "active")
+
+
+async def test_a_subscription_that_is_replaced_keeps_its_secrets(book: Book, index: Index, store: SqliteStore) -> None:
+    one = subscription(**WEBHOOK)
+    await book.add(one)
+    before = book.get(one.id)
+    assert before
+    assert await book.replace(subscription(**WEBHOOK, id=one.id, subject="9990001006", headers=(("X-Key", "new"),)))
+    after = await Book(store, Index(), lambda _: True).find(one.id)
+    assert after
+    assert (after.headers, after.secrets) == ((("X-Key", "new"),), before.secrets)
+    assert index.match(event(subject="9990001014")) == []
+    assert not await book.replace(subscription())

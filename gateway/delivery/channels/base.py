@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
@@ -27,13 +27,18 @@ class Result(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What came of an attempt; `detail` is for an operator and holds nothing of the notification."""
+    """What came of an attempt.
+
+    `detail` is for an operator and holds nothing of the notification; `answer` is the start of what the other side
+    said, which may, so it is kept in the store and nowhere else.
+    """
 
     result: Result
     status: int | None = None
     detail: str = ""
     remote_id: str = ""
     retry_after_seconds: float | None = None
+    answer: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,6 +36,10 @@ class Subscriptions(Protocol):
         """The active ones whose heartbeat is due, each of them once among all nodes; the next is a period later."""
         ...
 
+    async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
+        """Keep other headers and secrets for it, sealed by the caller; False when there is none."""
+        ...
+
     async def subscriptions(self) -> list[Subscription]:
         """All that are not deleted, in the order they were made."""
         ...

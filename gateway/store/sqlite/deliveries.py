@@ -17,7 +17,7 @@ ADD_DELIVERY = (
 )
 # Numbered here: when a lease ended during an attempt, two attempts take themselves for the same one.
 ADD_ATTEMPT = (
-    "INSERT INTO attempts SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6"
+    "INSERT INTO attempts SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7"
     " FROM attempts WHERE delivery_id = ?1"
 )
 # The unary plus keeps SQLite on the index of what is due.
@@ -61,6 +61,7 @@ def add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
     """Keep an attempt, under the next number of its delivery."""
     values = (
         attempt.delivery_id, attempt.started_ms, attempt.duration_ms, attempt.outcome, attempt.status, attempt.detail,
+        attempt.answer,
     )  # fmt: skip
     connection.execute(ADD_ATTEMPT, values)
 

@@ -10,12 +10,10 @@ from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
 from gateway.subscriptions.subscription import Subscription, SubscriptionState
 
-ADD = (
-    f"INSERT INTO subscriptions ({rows.SUBSCRIPTION})"  # noqa: S608  # our own column names
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
+VALUES = f"({', '.join('?' * (rows.SUBSCRIPTION.count(',') + 1))})"
+ADD = f"INSERT INTO subscriptions ({rows.SUBSCRIPTION}) VALUES {VALUES}"  # noqa: S608  # our own column names
 REPLACE = (
-    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?),"  # noqa: S608
+    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = {VALUES},"  # noqa: S608
     " heartbeat_ms = NULL WHERE id = ? AND deleted_ms IS NULL"
 )
 SET_STATE = (
@@ -28,6 +26,7 @@ HEARTBEATS = (
     " WHERE heartbeat_ms <= ?1 AND deleted_ms IS NULL RETURNING id"
 )
 DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
+SET_PRIVATE = "UPDATE subscriptions SET private = ? WHERE id = ? AND deleted_ms IS NULL"
 PRESENT = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608
 ONE = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE id = ?"  # noqa: S608
 
@@ -56,6 +55,10 @@ class Subscriptions(Engine):
     async def due_heartbeats(self, now_ms: int) -> list[str]:
         found = await self._write(lambda connection: connection.execute(HEARTBEATS, (now_ms,)).fetchall())
         return [row[0] for row in found]
+
+    async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
+        values = (private, subscription_id)
+        return await self._write(lambda connection: connection.execute(SET_PRIVATE, values).rowcount > 0)
 
     async def subscriptions(self) -> list[Subscription]:
         return await self._read(_present)
