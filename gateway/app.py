@@ -37,7 +37,8 @@ from gateway.faces.oauth.endpoint import TokenEndpoint
 from gateway.faces.oauth.keys import KeySets
 from gateway.faces.oauth.quota import Quota
 from gateway.faces.oauth.tokens import Tokens
-from gateway.faces.routes import Faces, Parts
+from gateway.faces.parts import Parts
+from gateway.faces.routes import Faces
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
 from gateway.outbound import Fetcher
@@ -144,6 +145,7 @@ class Gateway:
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
             loopback=self.settings.security.mode == "open",
+            mns_path=self.settings.mns.base_path,
         )
 
     async def checks(self) -> dict[str, str]:

@@ -48,6 +48,16 @@ class Application(BaseModel):
         """Whether it may publish events of that type."""
         return event_type in self.publish
 
+    @property
+    def may_publish_any(self) -> bool:
+        """Whether there is an event type that it may publish."""
+        return bool(self.publish)
+
+    @property
+    def may_subscribe_any(self) -> bool:
+        """Whether there is an event type that it may have subscriptions to."""
+        return bool(self.subscribe)
+
     def may_subscribe(self, event_type: str, kind: Kind) -> bool:
         """Whether it may have subscriptions of that kind to that type."""
         return event_type in self.subscribe and kind in self.subscription_kinds
@@ -65,6 +75,14 @@ class LocalApplication(Application):
     """Every caller of open mode: it may do all."""
 
     def may_publish(self, event_type: str) -> bool:
+        return True
+
+    @property
+    def may_publish_any(self) -> bool:
+        return True
+
+    @property
+    def may_subscribe_any(self) -> bool:
         return True
 
     def may_subscribe(self, event_type: str, kind: Kind) -> bool:

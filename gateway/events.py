@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 Face = Literal["nems", "mns", "r4", "mesh"]
-Form = Literal["nems-message", "mns-signal", "cloudevent", "r4-empty", "r4-id-only", "r4-full-resource"]
+Form = Literal["nems-message", "mns-signal", "cloudevent", "mns-v1", "r4-empty", "r4-id-only", "r4-full-resource"]
 ChannelType = Literal["mesh", "rest-hook"]
 DeliveryState = Literal["pending", "sending", "delivered", "dead", "held"]
 
@@ -15,11 +15,14 @@ NUMBERED: frozenset[Form] = frozenset({"r4-empty", "r4-id-only", "r4-full-resour
 
 XML = "application/fhir+xml"
 JSON = "application/fhir+json"
+CLOUDEVENT = "application/cloudevents+json"
 
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """The exact bytes received: `media_type` is XML or JSON of FHIR, `form` the contract they are written to."""
+    """The exact bytes received: `media_type` is as they came, without parameters, `form` the contract they are written
+    to.
+    """
 
     body: bytes
     media_type: str

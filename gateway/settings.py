@@ -221,6 +221,18 @@ class Nems(_Section):
     jwt_leeway_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
+class Mns(_Section):
+    """The MNS face."""
+
+    base_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")]
+
+    @model_validator(mode="after")
+    def _apart(self) -> Self:
+        if self.base_path.split("/")[1] in {"STU3", "R4", "claim-check", "oauth2", "livez", "readyz", "metrics"}:
+            raise ValueError("base_path must not begin with the path of another part of the gateway")
+        return self
+
+
 class Oauth(_Section):
     """How the applications of the faces mns and r4 are known."""
 
@@ -250,6 +262,7 @@ class Settings(BaseSettings):
     webhook: WebhookSettings
     security: Security
     nems: Nems
+    mns: Mns
     oauth: Oauth
     log: Log
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
-from gateway.events import JSON, XML, Delivery, Event, Form
+from gateway.events import CLOUDEVENT, JSON, XML, Delivery, Event, Form
 from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.signal import signal_faults
 from gateway.fhir.tables import load
@@ -15,8 +15,6 @@ from gateway.fhir.xml import render_xml
 from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
 from gateway.mapping.modules import Modules
-
-CLOUDEVENT = "application/cloudevents+json"
 
 
 class Renderer:

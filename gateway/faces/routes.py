@@ -2,46 +2,23 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.catalogue import Catalogue
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
+from gateway.faces.mns.routes import Mns
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
-from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth import endpoint as oauth
-from gateway.faces.oauth.bearer import Bearer
-from gateway.faces.oauth.endpoint import TokenEndpoint
+from gateway.faces.parts import Parts
 from gateway.faces.r4 import outcome
 from gateway.faces.r4 import subscription as r4_subscription
-from gateway.intake import Intake
-from gateway.subscriptions.book import Book
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
-
-
-@dataclass(frozen=True, slots=True)
-class Parts:
-    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `loopback`
-    says that webhooks may go to this machine.
-    """
-
-    intake: Intake
-    book: Book
-    catalogue: Catalogue
-    identity: Identity
-    bearer: Bearer
-    token_endpoint: TokenEndpoint
-    base_url: str
-    max_body_bytes: int
-    loopback: bool
 
 
 class Faces:
@@ -53,15 +30,18 @@ class Faces:
 
     def __init__(self, parts: Parts, rest: ASGIApp) -> None:
         self._rest = rest
-        self._busy = {("POST", PROCESS_MESSAGE): _publish(parts)}
-        self._router = Router([*_nems_routes(parts), *_r4_routes(parts), *_oauth_routes(parts)], redirect_slashes=False)
+        mns = Mns(parts)
+        self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
+        self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
+        routes = [*_nems_routes(parts), *_r4_routes(parts), *_oauth_routes(parts), *mns.routes]
+        self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         app = self._rest
         if scope["type"] == "http":
             path = scope["path"]
             busy = self._busy.get((scope["method"], path))
-            app = busy or (self._router if path.startswith(("/STU3", "/R4", "/claim-check/", oauth.PATH)) else app)
+            app = busy or (self._router if path.startswith(self._prefixes) else app)
         await app(scope, receive, send)
 
 

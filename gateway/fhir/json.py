@@ -14,6 +14,7 @@ from gateway.fhir.tables import Tables
 from gateway.fhir.wire import INVALID, MAX_DEPTH, NOT_WELL_FORMED, Parsed, decimal_text
 
 _DECODER: Final = msgspec.json.Decoder(float_hook=Decimal)
+_PLAIN: Final = msgspec.json.Decoder()
 _ENCODER: Final = msgspec.json.Encoder(decimal_format="number")
 _BYTE = re.compile(r"\(byte (\d+)\)").search
 _MAX_NESTING: Final = 2 * MAX_DEPTH  # each object may be in an array
@@ -22,22 +23,31 @@ _MAX_NESTING: Final = 2 * MAX_DEPTH  # each object may be in an array
 def parse_json(body: bytes, tables: Tables) -> Parsed:
     """Read a resource from UTF-8 JSON; of its structure only the resource type is looked at, `validate` does the rest.
 
+    Raises Refusal: MESSAGE_NOT_WELL_FORMED as `read_object` does; INVALID_RESOURCE for an object that is no resource.
+    """
+    resource = read_object(body, _DECODER)
+    if not tables.is_resource(str(resource.get("resourceType"))):
+        raise Refusal.because(INVALID, "resourceType is not a resource of this FHIR version", "resourceType")
+    return Parsed(resource)
+
+
+def read_object(body: bytes, decoder: msgspec.json.Decoder[Any] = _PLAIN) -> dict[str, Any]:
+    """Read one object of any structure from UTF-8 JSON.
+
     Raises Refusal: MESSAGE_NOT_WELL_FORMED, with the position where there is one, for text that is not one JSON object,
-    nests deeper than 200 or has a member twice; INVALID_RESOURCE for an object that is no resource.
+    nests deeper than 200 or has a member twice.
     """
     try:
-        resource = _DECODER.decode(body)
+        value = decoder.decode(body)
     except (msgspec.DecodeError, UnicodeDecodeError, ArithmeticError, ValueError) as error:
         raise Refusal.because(NOT_WELL_FORMED, "the JSON is not well-formed", _place(error, body)) from None
     except RecursionError:
         raise _too_deep() from None
-    if type(resource) is not dict:
+    if type(value) is not dict:
         raise Refusal.because(NOT_WELL_FORMED, "the JSON is not an object", "byte 0")
-    _refuse_depth(body, resource)
-    _refuse_repeats(body, resource)
-    if not tables.is_resource(str(resource.get("resourceType"))):
-        raise Refusal.because(INVALID, "resourceType is not a resource of this FHIR version", "resourceType")
-    return Parsed(resource)
+    _refuse_depth(body, value)
+    _refuse_repeats(body, value)
+    return value
 
 
 def render_json(resource: dict[str, Any]) -> bytes:

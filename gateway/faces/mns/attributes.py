@@ -1,0 +1,136 @@
+"""What a publisher of MNS may write in the attributes of an event, as the OpenAPI description of MNS says (POST
+/events), in its two forms: CloudEvents, and the form before them.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any, Final, NamedTuple
+
+from gateway.errors import Issue
+from gateway.fhir.primitives import CHECKS
+
+INVALID: Final = "INVALID_RESOURCE"
+_WORDS: Final = {"type": "event type"}
+_URI_CHARACTERS: Final = r"(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]|%[0-9A-Fa-f]{2}){1,2000}"
+
+Check = Callable[[Any], object]
+
+
+class Attribute(NamedTuple):
+    """Whether an attribute must be there, and what holds a value to its form."""
+
+    check: Check
+    required: bool = True
+
+
+def _text(form: str) -> Check:
+    matches = re.compile(form, re.ASCII).fullmatch
+    return lambda value: type(value) is str and matches(value)
+
+
+def _is_text(value: Any) -> bool:
+    return type(value) is str
+
+
+def _is_object(value: Any) -> bool:
+    return type(value) is dict
+
+
+def _is_instant(value: Any) -> object:
+    return type(value) is str and CHECKS["instant"](value)
+
+
+def _is_filtering(value: Any) -> bool:
+    return type(value) is dict and all(map(_is_filter, value.values()))
+
+
+def _is_filter(value: Any) -> bool:
+    """Null is none of MNS's types, but publishers do send it."""
+    if type(value) is list:
+        return all(type(one) in (str, int) for one in value)
+    return value is None or type(value) in (str, bool, int, float)
+
+
+# A space is in no name or link; what has one could not go out as an id or a URL in every form.
+_NAME: Final = _text(r"[^\s\x00-\x1f]{1,512}")
+_LINK: Final = _text(r"[A-Za-z][A-Za-z0-9+.-]*:" + _URI_CHARACTERS)
+
+CLOUDEVENT: Final[Mapping[str, Attribute]] = {
+    "id": Attribute(_NAME),
+    "source": Attribute(_text(_URI_CHARACTERS)),
+    "specversion": Attribute(_text(r"1\.0")),
+    "type": Attribute(_NAME),
+    "time": Attribute(_is_instant),
+    "subject": Attribute(_NAME, required=False),
+    "dataref": Attribute(_LINK, required=False),
+    "versionid": Attribute(_NAME, required=False),
+    "filtering": Attribute(_is_filtering, required=False),
+}
+
+_ASID_SYSTEM: Final = re.escape("https://fhir.nhs.uk/Id/nhsSpineASID")
+
+V1: Final[Mapping[str, Attribute]] = {
+    "id": Attribute(_NAME),
+    "type": Attribute(_NAME),
+    "time": Attribute(_is_instant),
+    "subject": Attribute(_is_object),
+    "subject.nhsNumber": Attribute(_is_text),
+    "subject.familyName": Attribute(_is_text),
+    "subject.dob": Attribute(_text(r"\d{4}(-(0[1-9]|1[0-2])(-(0[1-9]|[12]\d|3[01]))?)?")),
+    "source": Attribute(_is_object),
+    "source.name": Attribute(_is_text),
+    "source.identifier": Attribute(_is_object),
+    "source.identifier.system": Attribute(_text(_ASID_SYSTEM)),
+    "source.identifier.value": Attribute(_NAME),
+    "data": Attribute(_is_object, required=False),
+    "data.fullUrl": Attribute(_LINK),
+    "data.versionId": Attribute(_NAME),
+    "data.provenance": Attribute(_is_object),
+    "data.provenance.name": Attribute(_is_text),
+    "data.provenance.identifier": Attribute(_is_object),
+    "data.provenance.identifier.system": Attribute(_is_text),
+    "data.provenance.identifier.value": Attribute(_is_text),
+    "data.registrationEncounterCode": Attribute(_text("[1-6]?"), required=False),
+    "data.deathNotificationStatus": Attribute(_text("[12U]"), required=False),
+    "data.nhsNumberStatus": Attribute(_text("[IR]"), required=False),
+}
+
+
+def cloudevent_issues(event: Mapping[str, Any]) -> list[Issue]:
+    """What is wrong with the attributes of a CloudEvent, all of it; MNS has no others than these ("Design your event":
+    additional context attributes are disallowed).
+    """
+    wrong = [
+        name
+        for name, (check, required) in CLOUDEVENT.items()
+        if (not check(event[name]) if name in event else required)
+    ]
+    return [issue(name) for name in (*wrong, *(name for name in event if name not in CLOUDEVENT))]
+
+
+def v1_issues(event: Mapping[str, Any]) -> list[Issue]:
+    """What is wrong with an event in the form before CloudEvents, all of it; an attribute that is not told of here may
+    be anything.
+    """
+    wrong = []
+    for path, (check, required) in V1.items():
+        parent, _, name = path.rpartition(".")
+        holder = _at(event, parent)
+        # What is missing with all that it would hold is told of once.
+        if _is_object(holder) and (not check(holder[name]) if name in holder else required):
+            wrong.append(issue(path))
+    return wrong
+
+
+def issue(path: str, text: str = "") -> Issue:
+    """An Issue at an attribute, in the words of MNS unless there is more to say."""
+    name = path.rpartition(".")[2]
+    return Issue(INVALID, path, text or f"Please provide a valid {_WORDS.get(name, name)}")
+
+
+def _at(event: Any, path: str) -> Any:
+    for name in path.split(".") if path else ():
+        event = event.get(name) if _is_object(event) else None
+    return event

@@ -1,0 +1,45 @@
+"""The edge of the MNS face: every answer mirrors the request's X-Correlation-ID and has an id of its own."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from starlette.requests import Request
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from gateway.errors import Refusal
+
+CORRELATION = "X-Correlation-ID"
+
+
+class Correlated:
+    """`app`, each answer of which has the headers that MNS gives (OpenAPI description of MNS; its proxy's
+    x-amzn-RequestId).
+    """
+
+    __slots__ = ("_app",)
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        own = [(b"x-amzn-requestid", secrets.token_hex(16).encode())]
+        own += [(name, value) for name, value in scope["headers"] if name == b"x-correlation-id"][:1]
+
+        async def correlated(message: Any) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = [*message["headers"], *own]
+            await send(message)
+
+        await self._app(scope, receive, correlated)
+
+
+def require_correlation(request: Request) -> None:
+    """Check that the request says what it belongs to.
+
+    Raises:
+        Refusal: MISSING_OR_INVALID_HEADER.
+    """
+    if not request.headers.get(CORRELATION, "").strip():
+        raise Refusal.because("MISSING_OR_INVALID_HEADER", f"Please provide a valid {CORRELATION}", CORRELATION)
