@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from datetime import date
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -47,11 +48,14 @@ class Mns(_Part):
 
 
 class EventType(_Part):
-    """An entry of the catalogue; `filters` are the filtering attributes it offers, with their types."""
+    """An entry of the catalogue; `filters` are the filtering attributes it offers, with their types; `state_ends` is
+    when an event type that is given up goes on to the next state, where that is known.
+    """
 
     id: Name
     name: str
     state: LifeCycle = "active"
+    state_ends: date | None = None
     nems: Nems | None = None
     mns: Mns | None = None
     topic: Annotated[str, Field(pattern=r"^https?://\S+$")]

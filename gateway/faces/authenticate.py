@@ -22,8 +22,8 @@ class Authenticator:
         """The calling application.
 
         Raises:
-            Refusal: MISSING_OR_INVALID_HEADER; ACCESS_DENIED when nobody is declared with that ASID; ACCESS_DENIED_SSL
-                when the certificate is missing or another's.
+            Refusal: MISSING_OR_INVALID_HEADER; ACCESS_DENIED when nobody is declared with that ASID, or the certificate
+                is missing or another's.
         """
         if self._open:
             return LOCAL
@@ -40,6 +40,6 @@ class Authenticator:
     def _require_certificate(self, request: Request, application: Application) -> None:
         names = self._certificates.names(request)
         if not names:
-            raise Refusal.because("ACCESS_DENIED_SSL", "a client certificate is needed")
+            raise Refusal.because("ACCESS_DENIED", "a client certificate is needed")
         if not names & application.certificates:
-            raise Refusal.because("ACCESS_DENIED_SSL", "the client certificate is not that of this ASID's application")
+            raise Refusal.because("ACCESS_DENIED", "the client certificate is not that of this ASID's application")

@@ -34,7 +34,7 @@ class Certificates:
         """The names of the caller's certificate, none if it showed none.
 
         Raises:
-            Refusal: ACCESS_DENIED_SSL, when what the proxy sent is not a certificate.
+            Refusal: ACCESS_DENIED, when what the proxy sent is not a certificate.
         """
         der = self._of_connection(request) if self._source == "tls" else self._of_proxy(request)
         if not der:
@@ -53,7 +53,7 @@ class Certificates:
             return b""
         given = request.headers.getlist(self._header)
         if len(given) > 1:
-            raise Refusal.because("ACCESS_DENIED_SSL", "there is more than one client certificate", self._header)
+            raise Refusal.because("ACCESS_DENIED", "there is more than one client certificate", self._header)
         return _der(given[0]) if given else b""
 
     def _is_proxy(self, request: Request) -> bool:
@@ -76,4 +76,4 @@ def _der(header: str) -> bytes:
 
 
 def _unreadable() -> Refusal:
-    return Refusal.because("ACCESS_DENIED_SSL", "the client certificate cannot be read")
+    return Refusal.because("ACCESS_DENIED", "the client certificate cannot be read")

@@ -10,6 +10,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
+from gateway.faces.nems.life_cycle import on_publish
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
 from gateway.intake import Intake
 from gateway.store.base import InboxMessage, Store
@@ -70,6 +71,7 @@ class MeshInbox:
         received = read_message(message.body, media_type, "mesh", application, remembered)
         # The message says what it is; several events may share a workflow.
         event_type = message_event_type(received.resource, self._catalogue)
+        on_publish(event_type, "Bundle.entry[0].resource.event.code")
         if not application.may_publish(event_type.id):
             raise Refusal.because("ASID_CHECK_FAILED", "the sender may not publish events of this type", "Mex-From")
         await self._intake.publish(received, event_type, STU3)

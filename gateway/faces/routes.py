@@ -62,6 +62,7 @@ def _nems_routes(parts: Parts) -> list[BaseRoute]:
         Route(one, guard("unsubscribe", subscriptions.delete), methods=["DELETE"]),
         Route(PROCESS_MESSAGE, guard("publish", _wrong_verb)),
         Route("/STU3/Subscription", guard("subscribe", _wrong_verb)),
+        Route(one, guard("subscribe", _own_id), methods=["PUT"]),
         Route(one, guard("subscribe", _wrong_verb)),
         Route("/STU3{rest:path}", guard("receive", _not_implemented)),
     ]
@@ -91,6 +92,10 @@ def _oauth_routes(parts: Parts) -> list[BaseRoute]:
 
 async def _wrong_verb(_: Request) -> Response:
     raise Refusal.because("BAD_REQUEST", "this HTTP verb is not used here")
+
+
+async def _own_id(_: Request) -> Response:
+    raise Refusal.because("MSG_RESOURCE_ID_FAIL", "a subscription is made by POST and gets its id here")
 
 
 async def _not_implemented(_: Request) -> Response:

@@ -31,7 +31,7 @@ class Identity:
         """The calling application, all of whose headers but InteractionID are right; its JWT has one of `scopes`.
 
         Raises:
-            Refusal: MISSING_OR_INVALID_HEADER, ASID_CHECK_FAILED, ACCESS_DENIED or ACCESS_DENIED_SSL.
+            Refusal: MISSING_OR_INVALID_HEADER, ASID_CHECK_FAILED or ACCESS_DENIED.
         """
         headers = request.headers
         asid = _require_asid(headers, "fromASID")

@@ -14,6 +14,8 @@ from gateway.errors import Refusal
 from gateway.events import JSON, XML, Face, Original
 from gateway.faces.http import content_syntax, read_body
 from gateway.faces.nems.identity import PUBLISH_SCOPES, Identity, require_interaction
+from gateway.faces.nems.life_cycle import on_publish
+from gateway.faces.nems.spine import fhir_response, operation_outcome
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
@@ -33,7 +35,7 @@ class Publish:
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, request: Request) -> Response:
-        """202 with an empty body once the event is durable."""
+        """202 once the event is durable: with an empty body, or with what there is to say of its type."""
         application = self._identity.caller(request, PUBLISH_SCOPES)
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
@@ -42,9 +44,10 @@ class Publish:
         require_interaction(request.headers, self._interaction(request, event_type))
         if not application.may_publish(event_type.id):
             raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
+        notices = on_publish(event_type, f"{_EVENT}.code")
         await self._intake.publish(message, event_type, STU3)
         metrics.received("nems", "accepted")
-        return Response(status_code=202)
+        return fhir_response(request, operation_outcome(notices), 202) if notices else Response(status_code=202)
 
     @staticmethod
     def _interaction(request: Request, event_type: EventType) -> str:
@@ -76,7 +79,7 @@ def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventTyp
     """The type of the event that a message Bundle tells of.
 
     Raises:
-        Refusal: it is not a message Bundle with a MessageHeader first, or its event is unknown or withdrawn.
+        Refusal: it is not a message Bundle with a MessageHeader first, or its event is unknown.
     """
     if bundle.get("resourceType") != "Bundle" or bundle.get("type") != "message":
         raise Refusal.because("INVALID_RESOURCE", "must be a Bundle of type message", "Bundle.type")
@@ -87,8 +90,6 @@ def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventTyp
     event_type = catalogue.named(code)
     if event_type is None or event_type.nems is None or code not in event_type.nems.codes:
         raise Refusal.because("INVALID_CODE_VALUE", "not an event that this gateway takes", f"{_EVENT}.code")
-    if event_type.state == "withdrawn":
-        raise Refusal.because("INVALID_CODE_VALUE", "the event has been withdrawn", f"{_EVENT}.code")
     return event_type
 
 

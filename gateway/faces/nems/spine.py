@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,39 +27,54 @@ STU3 = load("STU3")
 
 @dataclass(frozen=True, slots=True)
 class Code:
-    """What Spine says for a reason."""
+    """What Spine says for a reason: the HTTP status, the issue code, the display; its own name for it, where that is
+    another; and how severe it is.
+    """
 
     status: int
     issue: str
     display: str
     name: str = ""
+    severity: Literal["fatal", "error"] = "error"
 
 
 CODES = {
     "INVALID_NHS_NUMBER": Code(400, "value", "NHS number invalid"),
     "INVALID_REQUEST_MESSAGE": Code(400, "value", "Invalid Request Message"),
+    "INVALID_PATIENT_DEMOGRAPHICS": Code(400, "business-rule", "Invalid patient demographics"),
     "INVALID_IDENTIFIER_SYSTEM": Code(400, "value", "Invalid identifier system"),
     "INVALID_IDENTIFIER_VALUE": Code(400, "value", "Invalid identifier value"),
     "INVALID_ELEMENT": Code(400, "value", "Invalid element"),
     "INVALID_CODE_SYSTEM": Code(400, "code-invalid", "Invalid code system"),
     "INVALID_CODE_VALUE": Code(400, "code-invalid", "Invalid code value"),
     "MISSING_OR_INVALID_HEADER": Code(400, "invalid", "There is a required header missing or invalid"),
+    "REQUEST_UNMATCHED": Code(400, "invalid", "Request does not match authorisation token"),
     "BAD_REQUEST": Code(400, "invalid", "Bad Request"),
     "MESSAGE_NOT_WELL_FORMED": Code(400, "structure", "Message not well formed"),
+    "AUTHOR_CREDENTIALS_ERROR": Code(401, "forbidden", "Author credentials error", severity="fatal"),
+    "NO_PATIENT_CONSENT": Code(403, "forbidden", "Patient has not provided consent to share data"),
+    "NO_ORGANISATIONAL_CONSENT": Code(403, "forbidden", "Organisation has not provided consent to share data"),
     "ACCESS_DENIED": Code(403, "forbidden", "Access has been denied to process this request"),
-    "ACCESS_DENIED_SSL": Code(403, "forbidden", "Access has been denied to process this request"),
+    "ACCESS_DENIED_SSL": Code(403, "forbidden", "SSL Protocol or Cipher requirements not met"),
     "ASID_CHECK_FAILED": Code(
         403,
         "forbidden",
         "The sender or receiver’s ASID is not authorised for this interaction",  # noqa: RUF001  # Spine's own apostrophe
     ),
     "NO_RECORD_FOUND": Code(404, "not-found", "No record found"),
+    "ORGANISATION_NOT_FOUND": Code(404, "not-found", "Organisation not found"),
+    "PATIENT_NOT_FOUND": Code(404, "not-found", "Patient not found"),
+    "PRACTITIONER_NOT_FOUND": Code(404, "not-found", "Practitioner not found"),
+    "MSG_RESOURCE_ID_FAIL": Code(405, "forbidden", "Client is not permitted to assign an id"),
     "TOO_LARGE": Code(413, "too-long", "Invalid Request Message", "INVALID_REQUEST_MESSAGE"),
     "UNSUPPORTED_MEDIA_TYPE": Code(415, "invalid", "Unsupported Media Type"),
     "INVALID_RESOURCE": Code(422, "invalid", "Invalid validation of resource"),
     "INVALID_PARAMETER": Code(422, "invalid", "Invalid parameter"),
     "REFERENCE_NOT_FOUND": Code(422, "invalid", "Reference not found"),
     "DUPLICATE_REJECTED": Code(422, "duplicate", "Create would lead to creation of a duplicate resource."),
+    "DEPRECATED": Code(202, "informational", "The operation being performed has been deprecated"),
+    "NO_LONGER_SUPPORTED": Code(422, "not-supported", "Event message type is no longer supported", severity="fatal"),
+    "WITHDRAWN": Code(422, "not-supported", "Event message type has been withdrawn", severity="fatal"),
     "INTERNAL_SERVER_ERROR": Code(500, "exception", "Unexpected internal server error."),
     "NOT_IMPLEMENTED": Code(501, "not-supported", "FHIR resource or operation not implemented at server"),
     "UNAVAILABLE": Code(503, "transient", "Unexpected internal server error.", "INTERNAL_SERVER_ERROR"),
@@ -95,7 +110,7 @@ def _issue(issue: Issue) -> OutcomeIssue:
     code = CODES.get(issue.reason, _OTHER)
     name = code.name or (issue.reason if issue.reason in CODES else "INVALID_RESOURCE")
     return OutcomeIssue(
-        severity=issue.severity,
+        severity=code.severity if issue.severity == "error" else issue.severity,
         code=code.issue,
         coding=Coding(SYSTEM, name, code.display),
         diagnostics=f"{issue.location}: {issue.text}" if issue.location else issue.text,

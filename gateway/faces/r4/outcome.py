@@ -17,7 +17,6 @@ MEDIA_TYPE = "application/fhir+json"
 # Reason: HTTP status, issue type (FHIR R4, IssueType).
 _CODES = {
     "ACCESS_DENIED": (403, "forbidden"),
-    "ACCESS_DENIED_SSL": (403, "forbidden"),
     "ASID_CHECK_FAILED": (403, "forbidden"),
     "DUPLICATE_REJECTED": (422, "duplicate"),
     "INTERNAL_SERVER_ERROR": (500, "exception"),
