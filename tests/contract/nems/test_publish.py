@@ -102,7 +102,7 @@ def test_what_mesh_is_told_of_a_message(gateway: Gateway, mesh: LocalMesh) -> No
     gateway.publish(message())
     (received,) = collect(mesh, 1)
     assert received.content_type == "application/fhir+xml"
-    assert received.subject == "pds-change-of-gp-1"
+    assert received.subject == "PDS Change of GP"
     assert received.file_name == f"{received.local_id}.xml"
     for patient in ("9990001006", "BRAMLEY", "Ada"):
         assert patient not in str(dict(received.headers))
