@@ -20,7 +20,6 @@ from gateway import catalogue as event_catalogue
 from gateway.applications import Applications
 from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Channel
-from gateway.delivery.channels.mesh import Mesh
 from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.render import Renderer
@@ -41,16 +40,16 @@ from gateway.faces.parts import Parts
 from gateway.faces.routes import Faces
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
+from gateway.mesh_link import MeshLink
 from gateway.outbound import Fetcher
 from gateway.resources import folder
-from gateway.schedule import Schedule
+from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.subscription import Subscription
-from mesh.mailbox import Mailbox, MailboxSettings
 
 log = structlog.get_logger()
 KEY_SET_SECONDS = 5.0
@@ -74,7 +73,7 @@ class Gateway:
         self.applications = (
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
-        self.mailbox = Mailbox(_mailbox_settings(settings)) if settings.mesh.url else None
+        self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
         self.index = Index()
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
@@ -107,7 +106,8 @@ class Gateway:
             outbox=self.dispatcher,
             base_url=settings.http.base_url,
         )
-        self.schedule = self._schedule()
+        self.schedule = Schedule(self._jobs())
+        self.schedule.start()
         seconds = settings.mapping.reload_seconds
         self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
         self.dispatcher.start()
@@ -116,19 +116,19 @@ class Gateway:
         gc.set_threshold(50_000, 20, 100)
         if not settings.security.secret_keys:
             log.warning("secrets-unsealed", setting="security.secret_keys")
-        log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mailbox))
+        log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mesh))
 
     async def stop(self) -> None:
         """Finish what is under way, within the set time, and give the rest back to the store."""
         if self._reloading:
             self._reloading.cancel()
-        if self.schedule:
-            await self.schedule.stop()
-        await self.dispatcher.stop()
+        if self.mesh:
+            await self.mesh.end_collecting()
+        await asyncio.gather(self.schedule.stop(self.settings.delivery.shutdown_seconds), self.dispatcher.stop())
         for channel in self.channels.values():
             await channel.close()
-        if self.mailbox:
-            self.mailbox.close()
+        if self.mesh:
+            self.mesh.close()
         await self.fetcher.close()
         await self.store.close()
         log.info("stop")
@@ -150,7 +150,7 @@ class Gateway:
 
     async def checks(self) -> dict[str, str]:
         """How the store, its migrations and MESH are: `ok`, or what is wrong."""
-        return await self.store.check() | {"mesh": self.schedule.mesh_state if self.schedule else "not set up"}
+        return await self.store.check() | {"mesh": self.mesh.state if self.mesh else "not set up"}
 
     def _still_allowed(self, subscription: Subscription) -> bool:
         """Whether the application of a kept subscription may still have it; in open mode every caller may."""
@@ -168,17 +168,15 @@ class Gateway:
         loopback = settings.security.mode == "open"
         webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find, tls=self._tls)
         channels: dict[str, Channel] = {"rest-hook": webhook}
-        if self.mailbox:
-            channels["mesh"] = Mesh(self.mailbox, settings.mesh.send_threads, self.catalogue)
+        if self.mesh:
+            channels["mesh"] = self.mesh.channel(self.catalogue)
         return channels
 
-    def _schedule(self) -> Schedule | None:
-        if self.mailbox is None:
-            return None
+    def _jobs(self) -> list[Job]:
+        if self.mesh is None:
+            return []
         inbox = MeshInbox(self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode)
-        schedule = Schedule(self.mailbox, inbox, self.settings.mesh.poll_seconds)
-        schedule.start()
-        return schedule
+        return self.mesh.jobs(inbox, self.store)
 
 
 def create(gateway: Gateway) -> ASGIApp:
@@ -236,20 +234,3 @@ def _identity(settings: Settings, applications: Applications) -> Identity:
     certificates = Certificates(security.client_certificates, security.proxy_header, security.proxy_addresses)
     authenticator = Authenticator(security.mode, applications, certificates)
     return Identity(authenticator, nems.asid, jwt.Rules(nems.jwt_check_clock, nems.jwt_leeway_seconds))
-
-
-def _mailbox_settings(settings: Settings) -> MailboxSettings:
-    mesh = settings.mesh
-    try:
-        return MailboxSettings(
-            url=mesh.url.rstrip("/"),
-            mailbox_id=mesh.mailbox,
-            password=mesh.password.get_secret_value(),
-            shared_key=mesh.shared_key.get_secret_value(),
-            connect_seconds=mesh.connect_seconds,
-            read_seconds=mesh.read_seconds,
-            verify=mesh.ca_file or None,
-            cert=(mesh.cert_file, mesh.key_file) if mesh.cert_file else None,
-        )
-    except ValueError as error:
-        raise ConfigurationError(f"mesh (GATEWAY_MESH): {error}") from None

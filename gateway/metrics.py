@@ -1,4 +1,6 @@
-"""The metrics, each with the function that records it. Labels never hold an id, an address or anything of a patient."""
+"""The metrics, each with the function that records it. Labels never hold an id, an address or anything of a patient;
+`mailbox` is one of the gateway's own.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,24 @@ _IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process
 _SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
 _COLLECTED = Counter("gateway_mesh_collected", "Messages taken from the own mailbox, by disposition", ["disposition"])
 _LAST_COLLECTION = Gauge(
-    "gateway_mesh_last_collection_timestamp_seconds", "When the own mailbox was last looked into with success"
+    "gateway_mesh_last_collection_timestamp_seconds",
+    "When an own mailbox was last looked into with success",
+    ["mailbox"],
 )
+_LAST_HANDSHAKE = Gauge(
+    "gateway_mesh_last_handshake_timestamp_seconds", "When MESH last knew an own mailbox", ["mailbox"]
+)
+_LEFT = Gauge("gateway_mesh_inbox_left", "Messages that stayed in an own mailbox after it was looked into", ["mailbox"])
+_LEFT_SECONDS = Gauge(
+    "gateway_mesh_inbox_left_oldest_seconds", "For how long the oldest of them has failed to be collected", ["mailbox"]
+)
+_UNCOLLECTED_SECONDS = Gauge(
+    "gateway_mesh_uncollected_oldest_seconds", "The age of the oldest delivery that its recipient has not collected"
+)
+_COLLECTED_BY_RECIPIENT = Counter(
+    "gateway_mesh_collected_by_recipient", "Deliveries that MESH was found to say their recipients have"
+)
+_CERTIFICATE = Gauge("gateway_mesh_certificate_expiry_timestamp_seconds", "When the client certificate for MESH ends")
 
 # labels() takes a lock and builds a key on each call; the hot path asks for the same few children again and again.
 _received = cache(_RECEIVED.labels)
@@ -69,6 +87,32 @@ def collected(disposition: str) -> None:
     _COLLECTED.labels(disposition).inc()
 
 
-def mailbox_read() -> None:
-    """The own mailbox was looked into with success."""
-    _LAST_COLLECTION.set_to_current_time()
+def mailbox_read(mailbox: str) -> None:
+    """An own mailbox was looked into with success."""
+    _LAST_COLLECTION.labels(mailbox).set_to_current_time()
+
+
+def greeted(mailbox: str) -> None:
+    """MESH answered a handshake."""
+    _LAST_HANDSHAKE.labels(mailbox).set_to_current_time()
+
+
+def mailbox_left(mailbox: str, count: int, oldest_seconds: float) -> None:
+    """How many messages stayed in an own mailbox, and for how long the oldest has been failing."""
+    _LEFT.labels(mailbox).set(count)
+    _LEFT_SECONDS.labels(mailbox).set(oldest_seconds)
+
+
+def uncollected(oldest_seconds: float) -> None:
+    """For how long the oldest delivered message has waited for its recipient."""
+    _UNCOLLECTED_SECONDS.set(oldest_seconds)
+
+
+def collected_by_recipient() -> None:
+    """A recipient was found to have collected a message."""
+    _COLLECTED_BY_RECIPIENT.inc()
+
+
+def certificate_ends(timestamp: float) -> None:
+    """When the client certificate for MESH ends."""
+    _CERTIFICATE.set(timestamp)

@@ -1,81 +1,71 @@
-"""What happens by the clock: the own mailbox is polled, MESH asked whether it is there, and greeted once a day."""
+"""What happens by the clock."""
 
 from __future__ import annotations
 
 import asyncio
-from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+import contextlib
+import random
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
-
-from gateway import metrics
-from gateway.faces.mesh_inbox import MeshInbox
-from mesh.collect import StopCollecting, collect
-from mesh.mailbox import Mailbox
-from mesh.message import ReceivedMessage
-from mesh.outcome import Result
 
 log = structlog.get_logger()
-PING_SECONDS = 30
-"""How often MESH is asked whether it is there; `_ping` is not part of any mailbox."""
-HANDSHAKE_SECONDS = 23 * 3600
-"""MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox})."""
+
+Turn = Callable[[str, float], Awaitable[bool]]
+"""Asks for a turn at the job of that name: True lets the caller do it, and nobody else for so many seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something to do every so many seconds, the first time at once.
+
+    One that is `alone` is done by one node among all, which takes a turn first.
+    """
+
+    name: str
+    seconds: float
+    run: Callable[[], Awaitable[None]]
+    alone: bool = False
+
+
+async def always(_name: str, _seconds: float) -> bool:
+    """The turns of a node that is the only one."""
+    return True
 
 
 class Schedule:
-    """Runs the jobs. Those of the mailbox run in a thread of their own, one at a time."""
+    """Runs jobs, each one after the other with itself and beside the others; the waits vary by up to a tenth more, so
+    that nodes do not fall into step.
+    """
 
-    def __init__(self, mailbox: Mailbox, inbox: MeshInbox, poll_seconds: float) -> None:
-        self._mailbox, self._inbox, self._poll_seconds = mailbox, inbox, poll_seconds
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="mesh-collect")
-        self._ping_thread = ThreadPoolExecutor(1, thread_name_prefix="mesh-ping")
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
-        self._stopping = False
-        self.mesh_state = "unknown"
-        """How MESH was when it was last asked: `ok`, or what the attempt came to."""
+    def __init__(self, jobs: Sequence[Job], turn: Turn = always) -> None:
+        self._jobs, self._turn = jobs, turn
+        self._stopping = asyncio.Event()
 
     def start(self) -> None:
-        """Start the jobs, the first run of each at once."""
-        jobs = (
-            (self._collect, self._poll_seconds),
-            (self._handshake, HANDSHAKE_SECONDS),
-            (self._ping, min(self._poll_seconds, PING_SECONDS)),
-        )
-        for job, seconds in jobs:
-            self._scheduler.add_job(
-                job, "interval", seconds=seconds, next_run_time=datetime.now(UTC), max_instances=1, coalesce=True,
-                misfire_grace_time=None,
-            )  # fmt: skip
-        self._scheduler.start()
+        """Start the jobs."""
+        self._tasks = [asyncio.create_task(self._repeat(job), name=job.name) for job in self._jobs]
 
-    async def stop(self) -> None:
-        """Start no more, and wait for what is under way: a collection ends after the message it is at."""
-        self._stopping = True
-        self._scheduler.remove_all_jobs()
-        for thread in (self._thread, self._ping_thread):
-            await asyncio.to_thread(thread.shutdown, True, cancel_futures=True)
-        self._scheduler.shutdown(wait=False)
+    async def stop(self, seconds: float) -> None:
+        """Start no more, wait for what is under way, at most so long, and then give it up."""
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
 
-    async def _collect(self) -> None:
-        loop = asyncio.get_running_loop()
+    async def _repeat(self, job: Job) -> None:
+        while not self._stopping.is_set():
+            await self._run(job)
+            wait = job.seconds * random.uniform(1, 1.1)  # noqa: S311  # not a secret
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._stopping.wait(), wait)
 
-        def keep(message: ReceivedMessage) -> None:
-            if self._stopping:
-                raise StopCollecting
-            asyncio.run_coroutine_threadsafe(self._inbox.take(message), loop).result()
-
-        report = await loop.run_in_executor(self._thread, lambda: collect(self._mailbox, keep))
-        if not report.ended_early:
-            metrics.mailbox_read()
-        if report.failed or report.ended_early:
-            log.warning("collect", kept=report.kept, failed=len(report.failed), ended_early=report.ended_early)
-
-    async def _handshake(self) -> None:
-        outcome = await asyncio.get_running_loop().run_in_executor(self._thread, self._mailbox.handshake)
-        if outcome.result is not Result.ACCEPTED:
-            log.error("handshake", result=outcome.result, status=outcome.status, reason=outcome.reason)
-
-    async def _ping(self) -> None:
-        outcome = await asyncio.get_running_loop().run_in_executor(self._ping_thread, self._mailbox.ping)
-        self.mesh_state = "ok" if outcome.result is Result.ACCEPTED else str(outcome.result)
+    async def _run(self, job: Job) -> None:
+        try:
+            if not job.alone or await self._turn(job.name, job.seconds):
+                await job.run()
+        except Exception as error:  # the next time it may go well; its text may hold what a message held
+            log.error("job", job=job.name, error=type(error).__name__)

@@ -26,6 +26,8 @@ from gateway.resources import folder
 PREFIX = "GATEWAY_"
 MESH_POLL_SECONDS = 300
 """A mailbox may be polled at most once in five minutes (MESH API, GET /messageexchange/{mailbox}/inbox)."""
+MESH_CHUNK_BYTES = (5_000_000, 100_000_000)
+"""A chunk but the last is longer than the one, and no request is longer than the other (MESH API, POST /outbox)."""
 
 
 def is_loopback(host: str) -> bool:
@@ -130,14 +132,26 @@ class StoreSettings(_Section):
         return Path(self.url.removeprefix("sqlite:///"))
 
 
+class MeshMailbox(_Section):
+    """A further mailbox of the gateway's own."""
+
+    mailbox: Annotated[str, Field(min_length=1)]
+    password: SecretStr
+
+
 class Mesh(_Section):
-    """The gateway's own mailbox."""
+    """The gateway's own mailboxes."""
 
     url: str
     mailbox: str
     password: SecretStr
     shared_key: SecretStr
+    mailboxes: tuple[MeshMailbox, ...]
     poll_seconds: Seconds
+    track_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    max_message_bytes: Count
+    chunk_bytes: Count
+    compress: bool
     connect_seconds: Seconds
     read_seconds: Seconds
     send_threads: Count
@@ -148,7 +162,7 @@ class Mesh(_Section):
     @model_validator(mode="after")
     def _whole(self) -> Self:
         if not self.url:
-            if self.mailbox or self.password.get_secret_value() or self.shared_key.get_secret_value():
+            if self.mailbox or self.mailboxes or self.password.get_secret_value() or self.shared_key.get_secret_value():
                 raise ValueError("url is needed when mailbox, password or shared_key is set")
             return self
         host = urlsplit(self.url).hostname or ""
@@ -158,11 +172,22 @@ class Mesh(_Section):
             value = getattr(self, name)
             if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
                 raise ValueError(f"{name} is needed when url is set")
-        if self.poll_seconds < MESH_POLL_SECONDS and not is_loopback(host):
-            raise ValueError(f"poll_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
         if bool(self.cert_file) != bool(self.key_file):
             raise ValueError("cert_file and key_file go together")
         _require_files(self, "cert_file", "key_file", "ca_file")
+        return self
+
+    @model_validator(mode="after")
+    def _at_meshs_pace(self) -> Self:
+        if not self.url or is_loopback(urlsplit(self.url).hostname or ""):
+            return self
+        if self.poll_seconds < MESH_POLL_SECONDS:
+            raise ValueError(f"poll_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
+        if 0 < self.track_seconds < MESH_POLL_SECONDS:
+            raise ValueError(f"track_seconds may be under {MESH_POLL_SECONDS} only for a MESH on loopback")
+        least, most = MESH_CHUNK_BYTES
+        if not least < self.chunk_bytes <= most:
+            raise ValueError(f"chunk_bytes must be more than {least} and at most {most}")
         return self
 
 

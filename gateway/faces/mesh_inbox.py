@@ -1,6 +1,8 @@
-"""The door in through MESH: what stands in the gateway's own mailbox."""
+"""The door in through MESH: what stands in the gateway's own mailboxes."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import structlog
 
@@ -13,10 +15,11 @@ from gateway.events import JSON, XML
 from gateway.faces.nems.life_cycle import on_publish
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
 from gateway.intake import Intake
-from gateway.store.base import InboxMessage, Store
+from gateway.store.base import Disposition, InboxMessage, Store
 from mesh.message import ReceivedMessage
 
 log = structlog.get_logger()
+_RELEASED_AT_ONCE = 100
 
 
 class MeshInbox:
@@ -38,8 +41,26 @@ class MeshInbox:
         Raises:
             Unavailable: the store cannot take it now; it must stay in the mailbox.
         """
-        if await self._store.inbox(message.message_id):
+        known = await self._store.inbox(message.message_id)
+        if known and not known.is_unread:
             return
+        await self._keep(message)
+
+    async def put_aside(self, message: ReceivedMessage, reason: str) -> None:
+        """Tell of a message that cannot be read, and stays in its mailbox."""
+        await self._quarantine(message, reason, None)
+        log.warning("quarantine", message_id=message.message_id, reason="UNREAD")
+
+    async def unread(self) -> list[str]:
+        """The messages that were put aside so."""
+        return await self._store.unread()
+
+    async def take_released(self) -> None:
+        """Look again at what an operator has let out of quarantine."""
+        for held in await self._store.released(_RELEASED_AT_ONCE):
+            await self._keep(ReceivedMessage.read(held.message_id, held.headers, held.body or b""))
+
+    async def _keep(self, message: ReceivedMessage) -> None:
         if message.message_type == "REPORT":
             disposition = await self._report(message)
         else:
@@ -54,19 +75,19 @@ class MeshInbox:
             # Left in the mailbox it would come again at every poll, and after five days MESH would tell the sender it
             # was lost.
             reason = "; ".join(f"{issue.reason} {issue.location}: {issue.text}" for issue in refusal.issues[:10])
-            headers = dict(message.headers)
-            await self._store.add_to_inbox(
-                InboxMessage(message.message_id, now_ms(), "quarantine", reason, headers, message.body)
-            )
+            await self._quarantine(message, reason, message.body)
             log.warning("quarantine", message_id=message.message_id, reason=refusal.issues[0].reason)
             return "quarantine"
         return "event"
+
+    async def _quarantine(self, message: ReceivedMessage, reason: str, body: bytes | None) -> None:
+        await self._store.add_to_inbox(replace(_remembered(message, "quarantine"), reason=reason, body=body))
 
     async def _event(self, message: ReceivedMessage) -> None:
         if self._catalogue.with_workflow(message.workflow_id) is None:
             raise Refusal.because("NOT_SUPPORTED", "the workflow is of no event type", "Mex-WorkflowID")
         media_type = JSON if message.body.lstrip()[:1] == b"{" else XML
-        remembered = InboxMessage(message.message_id, now_ms(), "event", headers=dict(message.headers))
+        remembered = _remembered(message, "event")
         application = self._sender(message)
         received = read_message(message.body, media_type, "mesh", application, remembered)
         # The message says what it is; several events may share a workflow.
@@ -88,11 +109,17 @@ class MeshInbox:
         if delivery_id is None:
             delivery_id = ids.delivery_of(self._store.instance, message.local_id)
         reason = f"MESH report {message.status_code}: {message.status_description}"[:500]
-        report = InboxMessage(message.message_id, now_ms(), "report", reason, dict(message.headers))
+        report = replace(_remembered(message, "report"), reason=reason)
         if delivery_id is None:
             await self._store.add_to_inbox(report)
-        else:
-            await self._store.add_report(report, delivery_id)
-        known = delivery_id is not None
+        known = delivery_id is not None and await self._store.add_report(report, delivery_id)
+        if known:
+            metrics.ended("mesh", "dead")
         log.warning("report", message_id=message.message_id, code=message.status_code, known=known)
         return "report"
+
+
+def _remembered(message: ReceivedMessage, disposition: Disposition) -> InboxMessage:
+    return InboxMessage(
+        message.message_id, now_ms(), disposition, headers=dict(message.headers), mailbox=message.recipient
+    )

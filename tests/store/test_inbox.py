@@ -90,6 +90,9 @@ async def test_a_released_message_can_go_back_into_quarantine(store: Store) -> N
 async def test_a_quarantined_message_that_was_not_read_can_be_an_event_later(store: Store) -> None:
     message = InboxMessage("M1", SOON, "quarantine", "too large", {})
     await store.add_to_inbox(message)
+    assert await store.unread() == ["M1"]
+    await store.release_message("M1", LATER)
+    assert (await store.unread(), await store.released(10)) == ([], [])
     one = event()
     assert (await store.accept(Acceptance(one, [], inbox=replace(message, disposition="event")))).first is None
     assert [found.row_id for found in await store.events(10)] == [one.row_id]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Notification, Outcome, Result
 from gateway.events import XML
+from gateway.threads import Threads
 from mesh.mailbox import Mailbox
 from mesh.message import OutgoingMessage
 from mesh.outcome import Outcome as Sent
@@ -31,20 +31,20 @@ class Mesh:
     long.
     """
 
-    def __init__(self, mailbox: Mailbox, threads: int, catalogue: Catalogue) -> None:
-        self._mailbox, self._catalogue = mailbox, catalogue
+    def __init__(self, mailbox: Mailbox, threads: int, catalogue: Catalogue, *, compress: bool = False) -> None:
+        self._mailbox, self._catalogue, self._compress = mailbox, catalogue, compress
         self.slots = threads
-        self._pool = ThreadPoolExecutor(threads, thread_name_prefix="mesh-send")
+        self._threads = Threads(threads, "mesh-send")
 
     async def close(self) -> None:
-        """Let sends under way finish; the mailbox stays open."""
-        await asyncio.to_thread(self._pool.shutdown, True, cancel_futures=True)
+        """Send no more; the mailbox stays open. What is still under way was given up before."""
+        await self._threads.close(0)
 
     async def send(self, notification: Notification) -> Outcome:
         message = self._message(notification)
         # MESH takes a message twice if it is posted twice: after an attempt whose end is not known, look first.
         call = self._mailbox.resend if notification.delivery.uncertain else self._mailbox.send
-        sent = await asyncio.get_running_loop().run_in_executor(self._pool, call, message)
+        sent = await self._threads.run(partial(call, message))
         return _outcome(sent, self._mailbox.settings.read_seconds)
 
     def _message(self, notification: Notification) -> OutgoingMessage:
@@ -60,6 +60,7 @@ class Mesh:
             file_name=f"{notification.id}.{suffix}",
             content_type=notification.media_type,
             partner_id=delivery.partner_id,
+            compress=self._compress,
         )
 
 

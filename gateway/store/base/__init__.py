@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.store.base.deliveries import Claimed, Deliveries
 from gateway.store.base.events import Acceptance, Events, Kept
 from gateway.store.base.identity import Identity
-from gateway.store.base.inbox import Inbox, InboxMessage
+from gateway.store.base.inbox import Disposition, Inbox, InboxMessage
 from gateway.store.base.numbers import Numbers
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
@@ -23,6 +23,7 @@ __all__ = [
     "Claimed",
     "Deliveries",
     "DeliveryTrace",
+    "Disposition",
     "EventTrace",
     "Events",
     "Identity",

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
+Disposition = Literal["event", "report", "quarantine"]
+
 
 @dataclass(frozen=True, slots=True)
 class InboxMessage:
@@ -16,12 +18,17 @@ class InboxMessage:
 
     message_id: str
     received_ms: int
-    disposition: Literal["event", "report", "quarantine"]
+    disposition: Disposition
     reason: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes | None = None
     mailbox: str = ""
     released_ms: int | None = None
+
+    @property
+    def is_unread(self) -> bool:
+        """Whether it was put aside without being read, and is still in the mailbox."""
+        return self.disposition == "quarantine" and self.body is None
 
 
 class Inbox(Protocol):
@@ -46,10 +53,14 @@ class Inbox(Protocol):
         """The newest messages in quarantine, newest first, without their bodies."""
         ...
 
+    async def unread(self) -> list[str]:
+        """The ids of the messages in quarantine that were not read and have not been let out."""
+        ...
+
     async def release_message(self, message_id: str, now_ms: int) -> bool:
         """Let a message out of quarantine, to be looked at again; False when it is not there."""
         ...
 
     async def released(self, limit: int) -> list[InboxMessage]:
-        """Messages that have been let out and were not looked at since, oldest first."""
+        """Messages that were read, have been let out, and were not looked at since; oldest first."""
         ...

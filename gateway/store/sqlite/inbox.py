@@ -28,8 +28,9 @@ QUARANTINE = (
 RELEASE_MESSAGE = "UPDATE mesh_inbox SET released_ms = ? WHERE message_id = ? AND disposition = 'quarantine'"
 RELEASED = (
     f"SELECT {rows.INBOX} FROM mesh_inbox"  # noqa: S608
-    " WHERE disposition = 'quarantine' AND released_ms IS NOT NULL ORDER BY received_ms LIMIT ?"
+    " WHERE disposition = 'quarantine' AND released_ms IS NOT NULL AND body IS NOT NULL ORDER BY received_ms LIMIT ?"
 )
+UNREAD = "SELECT message_id FROM mesh_inbox WHERE disposition = 'quarantine' AND body IS NULL AND released_ms IS NULL"
 
 
 class Inbox(Engine):
@@ -46,6 +47,10 @@ class Inbox(Engine):
 
     async def quarantine(self, limit: int) -> list[InboxMessage]:
         return await self._read(lambda connection: quarantine(connection, limit))
+
+    async def unread(self) -> list[str]:
+        found = await self._read(lambda connection: connection.execute(UNREAD).fetchall())
+        return [message_id for (message_id,) in found]
 
     async def release_message(self, message_id: str, now_ms: int) -> bool:
         return await self._write(lambda connection: release_message(connection, message_id, now_ms))
