@@ -18,7 +18,6 @@ from starlette.types import ASGIApp
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
 from gateway.applications import Applications
-from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
@@ -66,9 +65,9 @@ class Gateway:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self.catalogue = _catalogue(settings.event_types)
+        self.catalogue = event_catalogue.layered(settings.event_types)
         own = settings.mapping.folder
-        self.reloader = Reloader(folder("mappings"), Path(own) if own else None)
+        self.reloader = Reloader({one.id for one in self.catalogue}, folder("mappings"), Path(own) if own else None)
         self.modules = self.reloader.modules
         self.applications = (
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
@@ -215,14 +214,6 @@ def _add_probes(app: FastAPI, gateway: Gateway) -> None:
     async def metrics() -> Response:
         """The metrics, in the text format of Prometheus."""
         return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
-
-
-def _catalogue(own: str) -> Catalogue:
-    """The event types that come with the gateway, and over them those of the operator's own folder."""
-    if own and not Path(own).is_dir():
-        raise ConfigurationError(f"event_types (GATEWAY_EVENT_TYPES): {own}: there is no such folder")
-    folders = [folder("config") / "event-types", *([Path(own)] if own else [])]
-    return Catalogue({one.id: one for path in folders for one in event_catalogue.load(path)}.values())
 
 
 def _identity(settings: Settings, applications: Applications) -> Identity:

@@ -11,6 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from gateway.documents import read_yaml
 from gateway.errors import ConfigurationError
+from gateway.resources import folder
 
 LifeCycle = Literal["active", "deprecated", "no-longer-supported", "withdrawn"]
 Name = Annotated[str, Field(pattern=r"^[a-z0-9]+(-[a-z0-9]+)*$")]
@@ -139,13 +140,25 @@ class Catalogue:
             raise ConfigurationError(f"event types {holder.id} and {event_type.id} both claim {key}")
 
 
-def load(folder: Path) -> Catalogue:
+def load(path: Path) -> Catalogue:
     """Read the catalogue.
 
     Raises:
         ConfigurationError: a file is wrong, or two contradict each other.
     """
-    return Catalogue([_read(path) for path in sorted(folder.glob("*.yaml"))])
+    return Catalogue([_read(file) for file in sorted(path.glob("*.yaml"))])
+
+
+def layered(own: str) -> Catalogue:
+    """The event types that come with the gateway, and over them those of the folder `own`, unless that is empty.
+
+    Raises:
+        ConfigurationError: there is no such folder, a file is wrong, or two contradict each other.
+    """
+    if own and not Path(own).is_dir():
+        raise ConfigurationError(f"event_types (GATEWAY_EVENT_TYPES): {own}: there is no such folder")
+    folders = [folder("config") / "event-types", *([Path(own)] if own else [])]
+    return Catalogue({one.id: one for path in folders for one in load(path)}.values())
 
 
 def _read(path: Path) -> EventType:

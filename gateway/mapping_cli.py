@@ -31,15 +31,24 @@ Given = Annotated[
 Folder = Annotated[
     Path | None, typer.Option("--mappings", metavar="DIR", help="The folder of modules; the shipped ones by default.")
 ]
+EventTypes = Annotated[
+    str,
+    typer.Option(
+        metavar="DIR", envvar="GATEWAY_EVENT_TYPES", help="Event types of your own, over those of the gateway."
+    ),
+]
+Check = Annotated[bool, typer.Option("--check", help="Exit status 1 if something is not reached or not used.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 
 @app.command()
-def validate(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
+def validate(
+    modules: Names = None, mappings: Folder = None, event_types: EventTypes = "", as_json: AsJson = False
+) -> None:
     """Check modules without running them: every fault with its line. Exit status 1 when there is one."""
     from gateway import mapping_commands
 
-    mapping_commands.validate(modules, mappings, as_json=as_json)
+    mapping_commands.validate(modules, mappings, event_types, as_json=as_json)
 
 
 @app.command("test")
@@ -83,29 +92,30 @@ def explain_output(
 
 
 @app.command("coverage")
-def cover(modules: Names = None, mappings: Folder = None, as_json: AsJson = False) -> None:
+def cover(modules: Names = None, check: Check = False, mappings: Folder = None, as_json: AsJson = False) -> None:
     """Tell which branches and codes of modules no case reaches, and which values of its cases a module never uses.
 
-    A branch of a fragment counts as reached when a case of any module that is looked at reaches it.
+    A branch of a fragment counts as reached when a case of any module of the folder reaches it.
     """
     from gateway import mapping_commands
 
-    mapping_commands.cover(modules, mappings, as_json=as_json)
+    mapping_commands.cover(modules, mappings, check=check, as_json=as_json)
 
 
 @app.command("roundtrip")
-def round_trip(
+def round_trip(  # noqa: PLR0913, PLR0917  # the options of a command
     there: Annotated[str, typer.Argument(metavar="THERE")],
     back: Annotated[str, typer.Argument(metavar="BACK")],
     files: Annotated[list[Path], typer.Argument(metavar="FILE...")],
     param: Given = None,
+    inputs: Inputs = None,
     mappings: Folder = None,
     as_json: AsJson = False,
 ) -> None:
     """Map messages with one module and back with another, and tell what of them survives."""
     from gateway import mapping_commands
 
-    mapping_commands.round_trip(there, back, files, param, mappings, as_json=as_json)
+    mapping_commands.round_trip(there, back, files, param, inputs, mappings, as_json=as_json)
 
 
 @app.command()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from functools import wraps
 from pathlib import Path
 from typing import Any, NoReturn, ParamSpec
@@ -10,6 +10,7 @@ from typing import Any, NoReturn, ParamSpec
 import msgspec
 import typer
 
+from gateway import catalogue
 from gateway.errors import ConfigurationError, Issue, ModuleError, Refusal
 from gateway.mapping.context import NAMES
 from gateway.mapping.coverage import Branch, Code, Coverage
@@ -46,10 +47,11 @@ def _refusals(command: Callable[_P, None]) -> Callable[_P, None]:
 
 
 @_refusals
-def validate(modules: list[str] | None, mappings: Path | None, *, as_json: bool) -> None:
+def validate(modules: list[str] | None, mappings: Path | None, event_types: str, *, as_json: bool) -> None:
     """Check modules without running them: every fault with its line. Exit status 1 when there is one."""
     workspace = _workspace(mappings)
-    found = faults.find(workspace, modules or ())
+    events = {one.id for one in catalogue.layered(event_types)}
+    found = faults.find(workspace, events, modules or ())
     _show_faults(found, as_json=as_json)
     if not found and not as_json:
         _say(f"{_count(len(workspace.files(modules or ())), 'module')}, no fault")
@@ -87,7 +89,7 @@ def run(  # noqa: PLR0913  # the options of a command
     chosen, context = _module(_workspace(mappings), module, param)
     parsed = messages.read(file, forms()[chosen.source])
     _warn(parsed.warnings)
-    further = _further(chosen, inputs)
+    further = _further(chosen.name, chosen.inputs, inputs)
     if case:
         _keep(chosen, case, cases.of(chosen, parsed.resource, context, further))
     output = chosen.apply(parsed.resource, cases.context(context, ""), further)
@@ -103,7 +105,7 @@ def explain_output(
     """Map one message, and tell of every value that comes out: where it was, what made it, which ConceptMap row."""
     chosen, context = _module(_workspace(mappings), module, param)
     parsed = messages.read(file, forms()[chosen.source])
-    found = explain(chosen, parsed.resource, cases.context(context, ""), _further(chosen, inputs))
+    found = explain(chosen, parsed.resource, cases.context(context, ""), _further(chosen.name, chosen.inputs, inputs))
     if as_json:
         _print_json([msgspec.to_builtins(one) | {"rows": [row._asdict() for row in one.rows]} for one in found])
         return
@@ -116,31 +118,37 @@ def explain_output(
 
 
 @_refusals
-def cover(modules: list[str] | None, mappings: Path | None, *, as_json: bool) -> None:
+def cover(modules: list[str] | None, mappings: Path | None, *, check: bool, as_json: bool) -> None:
     """Tell which branches and codes of modules no case reaches, and which values of its cases a module never uses."""
     found = reach.reach(_workspace(mappings), modules or ())
     if as_json:
         _print_json({file: _coverage(one) for file, one in found.items()})
-        return
-    for name, one in found.items():
-        _say(f"{name}: {one.reached} of {len(one.branches) + len(one.codes)} branches and codes reached")
-        for missed in one.unreached:
-            _say(f"    {_missed(missed)}")
-        for path in one.unused:
-            _say(f"    not used and not ignored: {path}")
+    else:
+        for name, one in found.items():
+            _say_coverage(name, one)
+    raise typer.Exit(1 if check and any(one.unreached or one.unused for one in found.values()) else 0)
 
 
 @_refusals
-def round_trip(
-    there: str, back: str, files: list[Path], param: list[str] | None, mappings: Path | None, *, as_json: bool
+def round_trip(  # noqa: PLR0913  # the options of a command
+    there: str,
+    back: str,
+    files: list[Path],
+    param: list[str] | None,
+    inputs: list[str] | None,
+    mappings: Path | None,
+    *,
+    as_json: bool,
 ) -> None:
     """Map messages with one module and back with another, and tell what of them survives."""
     workspace = _workspace(mappings)
     first, second = workspace.module(there), workspace.module(back)
     context = cases.context(_pairs(param), "")
     form = forms()[first.source]
+    further = _further(f"'{there}' and '{back}'", {**first.inputs, **second.inputs}, inputs)
     trips = {
-        str(file): roundtrip.roundtrip(first, second, messages.read(file, form).resource, context) for file in files
+        str(file): roundtrip.roundtrip(first, second, messages.read(file, form).resource, context, further)
+        for file in files
     }
     if as_json:
         _print_json({file: _trip(trip) for file, trip in trips.items()})
@@ -206,13 +214,13 @@ def _pairs(given: Iterable[str] | None) -> dict[str, str]:
     return pairs
 
 
-def _further(module: Module, given: Iterable[str] | None) -> dict[str, dict[str, Any]]:
-    """The further sources of a module, read from files."""
+def _further(who: str, known: Mapping[str, str], given: Iterable[str] | None) -> dict[str, dict[str, Any]]:
+    """Further sources, read from files; `known` has the forms of those that there are."""
     pairs = _pairs(given)
     for name in pairs:
-        if name not in module.inputs:
-            raise ConfigurationError(f"{module.name} has no input '{name}'{suggestion(name, module.inputs)}")
-    return {name: messages.read(Path(file), forms()[module.inputs[name]]).resource for name, file in pairs.items()}
+        if name not in known:
+            raise ConfigurationError(f"{who} has no input '{name}'{suggestion(name, known)}")
+    return {name: messages.read(Path(file), forms()[known[name]]).resource for name, file in pairs.items()}
 
 
 def _keep(module: Module, name: str, case: cases.Case) -> None:
@@ -265,6 +273,14 @@ def _trip(trip: roundtrip.RoundTrip) -> dict[str, Any]:
 
 def _place(explained: Explained) -> str:
     return f"{explained.file}:{explained.line}:{explained.column}"
+
+
+def _say_coverage(name: str, found: Coverage) -> None:
+    _say(f"{name}: {found.reached} of {len(found.branches) + len(found.codes)} branches and codes reached")
+    for missed in found.unreached:
+        _say(f"    {_missed(missed)}")
+    for path in found.unused:
+        _say(f"    not used and not ignored: {path}")
 
 
 def _missed(missed: Branch | Code) -> str:

@@ -80,7 +80,7 @@ class Declaration:
     summary: str
     source: Form
     target: Form
-    events: tuple[str, ...]
+    events: tuple[ScalarNode, ...]
     parts: Parts
     output: Node
     ignore: tuple[ScalarNode, ...]
@@ -208,10 +208,10 @@ def _form_of(node: Node) -> Form:
     return forms()[name]
 
 
-def _events(when: Node) -> tuple[str, ...]:
+def _events(when: Node) -> tuple[ScalarNode, ...]:
     if not isinstance(when, MapNode) or list(when.items) != ["event"]:
         raise when.place.error("'when' is written 'event: [name, ...]'")
-    return tuple(str(item.value) for item in _texts(when, "event"))
+    return tuple(_texts(when, "event"))
 
 
 def _list(node: MapNode, key: str) -> tuple[Node, ...]:

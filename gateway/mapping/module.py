@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from pathlib import Path
@@ -13,6 +13,7 @@ from gateway.mapping.compiler import Made
 from gateway.mapping.conceptmap import ConceptMap
 from gateway.mapping.context import Context
 from gateway.mapping.declaration import declaration
+from gateway.mapping.forms import suggestion
 
 NO_CONTEXT: Final = Context()
 
@@ -99,6 +100,15 @@ def diagnose(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str, st
         return [error]
 
 
+def unknown_events(module: Module, known: Collection[str]) -> list[ModuleError]:
+    """An error for each event type that a module is for and that is none of those known: it would never be used."""
+    return [
+        event.place.error(f"there is no event type '{event.value}'{suggestion(str(event.value), known)}")
+        for event in module.made.declared.events
+        if event.value not in known
+    ]
+
+
 def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str, str] | None = None) -> Module:
     """Read and compile a module file; `params` overrides the defaults of params it has.
 
@@ -115,7 +125,7 @@ def load_module(path: Path, maps: Mapping[str, ConceptMap], params: Mapping[str,
         summary=declared.summary,
         source=declared.source.name,
         target=declared.target.name,
-        events=declared.events,
+        events=tuple(str(event.value) for event in declared.events),
         inputs={name: form.name for name, (form, _) in declared.parts.inputs.items()},
         params={name: default for name, (default, _) in declared.parts.params.items()},
         vars=tuple(declared.parts.vars),

@@ -51,6 +51,8 @@ def _element(value: Any, field: Field, path: str, form: Form) -> Iterator[Issue]
 def _attributes(value: Mapping[str, Any], path: str) -> Iterator[Issue]:
     for name, inner in value.items():
         place = f"{path}.{name}" if speakable(name) else path
+        if inner is None:  # not allowed by MNS, but what real publishers send for nothing
+            continue
         items = inner if isinstance(inner, list) else [inner]
         if not items or any(item is None or isinstance(item, dict | list) for item in items):
             yield invalid(place, "is not text, a number, true or false, or a list of them")

@@ -13,7 +13,8 @@ EVENT: dict[str, Any] = {"id": "1", "source": "urn:a", "type": "t", "time": "202
 
 
 @pytest.mark.parametrize(
-    "more", [{}, {"subject": "s", "filtering": {"a": 1, "b": [True, "x"], "c": False}}, {"dataref": "https://a/b"}]
+    "more",
+    [{}, {"subject": "s", "filtering": {"a": 1, "b": [True, "x"], "c": False, "d": None}}, {"dataref": "https://a/b"}],
 )
 def test_an_event_is_valid(more: dict[str, Any]) -> None:
     assert faults(EVENT | more, forms()["event"]) == []
@@ -29,7 +30,7 @@ def test_an_event_is_valid(more: dict[str, Any]) -> None:
         (EVENT | {"sbject": "a"}, "Event.sbject"),
         (EVENT | {"a name with spaces": "a"}, "Event"),
         (EVENT | {"filtering": {}}, "Event.filtering"),
-        (EVENT | {"filtering": {"a": None}}, "Event.filtering.a"),
+        (EVENT | {"filtering": {"a": [None]}}, "Event.filtering.a"),
         (EVENT | {"filtering": {"a": []}}, "Event.filtering.a"),
         (EVENT | {"filtering": {"a": [{}]}}, "Event.filtering.a"),
         (EVENT | {"filtering": "a"}, "Event.filtering"),

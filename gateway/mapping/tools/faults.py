@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from gateway.errors import ModuleError
-from gateway.mapping.module import Module, diagnose, load_module
+from gateway.mapping.module import Module, diagnose, load_module, unknown_events
 from gateway.mapping.modules import Modules
 from gateway.mapping.tools.workspace import Workspace
 
@@ -38,8 +38,10 @@ def fault(error: ModuleError) -> Fault:
     return Fault(error.file, error.line, error.column, error.message, _line(error.file, error.line))
 
 
-def find(workspace: Workspace, wanted: Iterable[str] = ()) -> list[Fault]:
+def find(workspace: Workspace, events: Collection[str], wanted: Iterable[str] = ()) -> list[Fault]:
     """The faults of the modules wanted, of all when none is named; then also two that are for the same.
+
+    `events` are the ids of all event types.
 
     Raises:
         ConfigurationError: there is no such module.
@@ -56,7 +58,8 @@ def find(workspace: Workspace, wanted: Iterable[str] = ()) -> list[Fault]:
         errors = diagnose(path, maps)
         found |= dict.fromkeys(map(fault, errors))
         if not errors:
-            modules.append(load_module(path, maps))
+            modules.append(module := load_module(path, maps))
+            found |= dict.fromkeys(map(fault, unknown_events(module, events)))
     if not names:
         found |= dict.fromkeys(map(fault, _clash(modules)))
     return list(found)

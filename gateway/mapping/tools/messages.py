@@ -15,6 +15,7 @@ from gateway.fhir.validate import validate
 from gateway.fhir.wire import Parsed
 from gateway.fhir.xml import parse_xml
 from gateway.fhir.xml_render import render_xml
+from gateway.mapping import validity
 from gateway.mapping.forms import Form
 
 _DECODER: Final = msgspec.json.Decoder(dict[str, Any], float_hook=Decimal)
@@ -63,9 +64,8 @@ def read_object(body: bytes) -> dict[str, Any]:
 
 
 def errors(message: dict[str, Any], form: Form) -> list[Issue]:
-    """What makes a message invalid in its form; always nothing for a form that is not one of FHIR's."""
-    tables = tables_of(form)
-    return [issue for issue in validate(message, tables) if issue.severity == "error"] if tables else []
+    """What makes a message invalid in its form."""
+    return [issue for issue in validity.faults(message, form) if issue.severity == "error"]
 
 
 def as_json(message: dict[str, Any]) -> str:

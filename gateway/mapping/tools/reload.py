@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -14,7 +14,7 @@ import structlog
 from gateway.errors import ConfigurationError, ModuleError
 from gateway.mapping import conceptmap
 from gateway.mapping.conceptmap import ConceptMap
-from gateway.mapping.module import Module, load_module
+from gateway.mapping.module import Module, load_module, unknown_events
 from gateway.mapping.modules import CASES, CONCEPTMAPS, Modules
 from gateway.mapping.tools import cases
 from gateway.mapping.tools.workspace import layered, name_of, read_keys
@@ -47,20 +47,22 @@ class Reloader:
     `modules` is always whole: a module that is wrong, or fails a case of its own, stays as it was.
     """
 
-    def __init__(self, shipped: Path, own: Path | None = None) -> None:
-        """Load all modules; their cases are not run.
+    def __init__(self, events: Collection[str], shipped: Path, own: Path | None = None) -> None:
+        """Load all modules; their cases are not run. `events` are the ids of all event types.
 
         Raises:
             ConfigurationError: there is no such folder.
-            ModuleError: a module is wrong, or two of one folder are for the same.
+            ModuleError: a module is wrong, or for an event type that there is not, or two of one folder are for the
+                same.
         """
         if own and not own.is_dir():
             raise ConfigurationError(f"mapping.folder (GATEWAY_MAPPING__FOLDER): {own}: there is no such folder")
+        self._events = events
         self._folders = [shipped, *([own] if own else [])]
         self._seen = self._settled = self._stamps()
         maps = self._maps()
         needs = _needs(self._seen)
-        self._loaded = {path: _Loaded(load_module(path, maps), stamps) for path, stamps in needs.items()}
+        self._loaded = {path: _Loaded(self._load(path, maps), stamps) for path, stamps in needs.items()}
         self.modules = LiveModules(self._layered(self._loaded))
 
     async def run(self, seconds: float) -> None:
@@ -103,7 +105,7 @@ class Reloader:
     def _checked(self, path: Path, maps: Mapping[str, ConceptMap]) -> Module | None:
         """The module if it is right and passes its cases."""
         try:
-            module = load_module(path, maps)
+            module = self._load(path, maps)
             for case in cases.files(module):
                 result = cases.run(module, case)
                 if not result.passed:
@@ -112,6 +114,12 @@ class Reloader:
         except ModuleError as error:
             _kept(error)
             return None
+        return module
+
+    def _load(self, path: Path, maps: Mapping[str, ConceptMap]) -> Module:
+        module = load_module(path, maps)
+        for error in unknown_events(module, self._events):
+            raise error
         return module
 
     def _layered(self, loaded: Mapping[Path, _Loaded]) -> list[Module]:

@@ -7,7 +7,7 @@ from typing import Any
 
 from gateway.errors import ConfigurationError
 from gateway.mapping.context import Context
-from gateway.mapping.module import Module
+from gateway.mapping.module import NO_INPUTS, Inputs, Module
 from gateway.mapping.tools.difference import Difference, leaves, named_differences
 
 
@@ -25,8 +25,10 @@ class RoundTrip:
         return self.values - sum(len(list(leaves(one.before, ""))) for one in gone)
 
 
-def roundtrip(there: Module, back: Module, message: dict[str, Any], context: Context) -> RoundTrip:
-    """Map a message there and back again.
+def roundtrip(
+    there: Module, back: Module, message: dict[str, Any], context: Context, inputs: Inputs = NO_INPUTS
+) -> RoundTrip:
+    """Map a message there and back again; `inputs` are given to whichever module declares them.
 
     Raises:
         ConfigurationError: the second module does not lead back to the form that the first starts from.
@@ -37,7 +39,7 @@ def roundtrip(there: Module, back: Module, message: dict[str, Any], context: Con
             f"'{there.name}' maps {there.source} to {there.target}, and '{back.name}' {back.source} to {back.target}: "
             "the second must lead back"
         )
-    returned = back.apply(there.apply(message, context), context)
+    returned = back.apply(there.apply(message, context, inputs), context, inputs)
     root = str(message.get("resourceType", there.source))
     values = len(list(leaves(message, root)))
     return RoundTrip(values, tuple(named_differences(message, returned, root)))

@@ -32,6 +32,12 @@ def test_the_shipped_modules_have_no_fault(mapping: Command) -> None:
         ),
         ("output:", "vars: {left: CloudEvent.id}\n\noutput:", "%left is not used", "left:"),
         ("target: event", "target: evnt", "did you mean 'event'?", "evnt"),
+        (
+            "target: event",
+            "target: event\nwhen: {event: [vaccination-1]}",
+            "there is no event type 'vaccination-1'; did you mean 'vaccinations-1'?",
+            "vaccination-1",
+        ),
     ],
 )
 def test_a_fault_is_told_with_its_line_and_a_caret(
@@ -44,6 +50,16 @@ def test_a_fault_is_told_with_its_line_and_a_caret(
     assert says in place
     assert place.startswith(f"{folder / 'back.yaml'}:")
     assert line[caret.index("^") :].startswith(under)
+
+
+def test_an_event_type_of_ones_own_is_known_by_its_folder(mapping: Command, folder: Path, tmp_path: Path) -> None:
+    replace(folder / "back.yaml", "target: event", "target: event\nwhen: {event: [own-1]}")
+    assert mapping("validate").returncode == 1
+    own = tmp_path / "event-types"
+    own.mkdir()
+    (own / "own-1.yaml").write_text("id: own-1\nname: Own\ntopic: https://example.org/own-1\n", encoding="utf-8")
+    done = mapping("validate", "--event-types", str(own))
+    assert (done.returncode, done.stdout) == (0, "2 modules, no fault\n")
 
 
 def test_faults_as_json(mapping: Command, folder: Path) -> None:

@@ -60,7 +60,7 @@ def test_a_draft_is_valid_for_every_form(folder: Path, tmp_path: Path, source: s
     (tmp_path / "example.json").write_text(json.dumps(example), encoding="utf-8")
     path = create(folder, "draft", tmp_path / "example.json", target)
     assert f"source: {source}\n" in path.read_text(encoding="utf-8")
-    assert find(Workspace(folder), ["draft"]) == []
+    assert find(Workspace(folder), (), ["draft"]) == []
 
 
 def test_where_the_draft_is_can_be_told_as_json(mapping: Command, folder: Path, tmp_path: Path) -> None:
