@@ -8,10 +8,11 @@ import socket
 
 import uvicorn
 
-from gateway import logs
+from gateway import logs, tls
 from gateway.app import Gateway, create
 from gateway.errors import ConfigurationError
 from gateway.settings import Settings
+from gateway.tls import CertificateProtocol
 
 
 def serve(settings: Settings) -> None:
@@ -21,6 +22,7 @@ def serve(settings: Settings) -> None:
         ConfigurationError: the configuration is wrong, or the address cannot be listened on.
     """
     logs.configure(settings.log.level)
+    tls.check(settings.http)
     gateway = Gateway(settings)
     with (
         contextlib.closing(_listen(settings.http.host, settings.http.port)) as listener,
@@ -31,14 +33,18 @@ def serve(settings: Settings) -> None:
 
 
 async def _serve(gateway: Gateway, listener: socket.socket) -> None:
+    http = gateway.settings.http
     await gateway.start()
     config = uvicorn.Config(
         create(gateway),
-        http="httptools",
+        http=CertificateProtocol if http.tls_client_ca_file else "httptools",
+        # The address of a connection is what a proxy is known by: no header may change it.
+        proxy_headers=False,
         log_config=None,
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=round(gateway.settings.delivery.shutdown_seconds),
+        **tls.options(http),
     )
     await uvicorn.Server(config).serve(sockets=[listener])
 

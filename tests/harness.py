@@ -7,6 +7,7 @@ import http.server
 import os
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import threading
@@ -83,10 +84,13 @@ def claims(asid: str = NEMS_HEADERS["fromASID"], **changed: Any) -> jwt.Claims:
 class Gateway:
     """`gateway serve` as a process of its own, on a free port, with its files under `folder`."""
 
-    def __init__(self, folder: Path, mesh: LocalMesh | None = None, **environment: str) -> None:
+    def __init__(
+        self, folder: Path, mesh: LocalMesh | None = None, *, tls: ssl.SSLContext | None = None, **environment: str
+    ) -> None:
+        self.tls = True if tls is None else tls
         self.folder = folder
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}"
         self.database = folder / "gateway.db"
         self.log = folder / "gateway.log"
         self.environment = {
@@ -96,7 +100,7 @@ class Gateway:
             **({} if mesh is None else self.of_mesh(mesh)),
             **environment,
         }
-        self.http = httpx.Client(base_url=self.url, timeout=30)
+        self.http = httpx.Client(base_url=self.url, timeout=30, verify=self.tls)
         self._process: subprocess.Popen[bytes] | None = None
 
     @staticmethod
@@ -136,7 +140,7 @@ class Gateway:
             if self._process.poll() is not None:
                 break
             try:
-                if httpx.get(f"{self.url}/readyz").status_code == 200:
+                if httpx.get(f"{self.url}/readyz", verify=self.tls).status_code == 200:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)

@@ -80,6 +80,7 @@ def test_the_local_application_may_do_all() -> None:
         (ONE.replace("id: surgery", "id: local"), "the id is taken"),
         (ONE.replace("name:", "nam:"), "nam"),
         (ONE + ONE.replace("applications:\n", "").replace("id: surgery", "id: other"), "share 200000000115"),
+        (ONE.replace("    asids:", "    certificates: [sha256:12]\n    asids:"), "a certificate is sha256: and its"),
         ("parties: []", "applications"),
         ("applications: &all []", "an anchor is not allowed"),
     ],

@@ -83,6 +83,16 @@ def test_lists_may_be_written_either_way(text: str) -> None:
     assert load(DELIVERY__RETRY_SECONDS=text).delivery.retry_seconds == (1, 2.5, 4)
 
 
+CLOSED = {"SECURITY__MODE": "closed", "APPLICATIONS": "x.yaml"}
+BY_PROXY = {
+    "SECURITY__CLIENT_CERTIFICATES": "proxy",
+    "SECURITY__PROXY_ADDRESSES": "10.0.0.1",
+    "SECURITY__PROXY_HEADER": "Client-Cert",
+}
+# Any file will do: what is in it is looked at when the gateway starts.
+OWN_TLS = {f"HTTP__TLS_{name}_FILE": __file__ for name in ("CERT", "KEY", "CLIENT_CA")}
+
+
 @pytest.mark.parametrize(
     ("variables", "says"),
     [
@@ -98,6 +108,19 @@ def test_lists_may_be_written_either_way(text: str) -> None:
         ({"DELIVERY__RETRY_SECONDS": "[1, x]"}, "delivery.retry_seconds (GATEWAY_DELIVERY__RETRY_SECONDS): "),
         ({"DELIVERY__RETRY_SECONDS": "-1"}, "delivery.retry_seconds"),
         ({"DELIVERY__LEASE_SECONDS": "1"}, "delivery.lease_seconds must be more than the longest attempt"),
+        ({"HTTP__TLS_CERT_FILE": "x.crt"}, "tls_cert_file and tls_key_file go together"),
+        ({"HTTP__TLS_CLIENT_CA_FILE": "x.crt"}, "tls_client_ca_file needs tls_cert_file"),
+        ({"HTTP__TLS_CERT_FILE": "x.crt", "HTTP__TLS_KEY_FILE": "x.key"}, "tls_cert_file x.crt: there is no such file"),
+        ({"SECURITY__CLIENT_CERTIFICATES": "tls"}, "client_certificates would not be looked at in open mode"),
+        ({**CLOSED, "SECURITY__CLIENT_CERTIFICATES": "tls"}, "= tls and http.tls_client_ca_file go together"),
+        ({**CLOSED, **OWN_TLS}, "= tls and http.tls_client_ca_file go together"),
+        ({**CLOSED, **OWN_TLS, **BY_PROXY}, "= tls and http.tls_client_ca_file go together"),
+        ({**CLOSED, **BY_PROXY, "SECURITY__PROXY_ADDRESSES": ""}, "proxy_addresses and proxy_header go together"),
+        ({**CLOSED, **BY_PROXY, "SECURITY__PROXY_HEADER": ""}, "proxy_addresses and proxy_header go together"),
+        ({**CLOSED, **BY_PROXY, "SECURITY__CLIENT_CERTIFICATES": "none"}, "proxy_header go together"),
+        ({**CLOSED, **BY_PROXY, "SECURITY__PROXY_ADDRESSES": "here"}, "security.proxy_addresses"),
+        ({"NEMS__ASID": "1234"}, "nems.asid (GATEWAY_NEMS__ASID): "),
+        ({"NEMS__JWT_LEEWAY_SECONDS": "-1"}, "nems.jwt_leeway_seconds"),
         ({"MESH__URL": "ftp://x"}, "mesh (GATEWAY_MESH): url must be http"),
         ({"MESH__URL": "http://127.0.0.1:1"}, "mailbox is needed when url is set"),
     ],

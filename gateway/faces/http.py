@@ -12,7 +12,7 @@ from gateway.subscriptions.subscription import Subscription
 
 Syntax = Literal["xml", "json"]
 
-_SYNTAXES: dict[str, Syntax] = {
+SYNTAXES: dict[str, Syntax] = {
     "application/fhir+xml": "xml",
     "application/xml+fhir": "xml",
     "application/xml": "xml",
@@ -44,20 +44,11 @@ def content_syntax(request: Request, default: Syntax) -> Syntax:
     if header is None:
         return default
     named = media_type(header)
-    if named not in _SYNTAXES:
+    if named not in SYNTAXES:
         raise Refusal.because(
             "UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+xml or application/fhir+json", "Content-Type"
         )
-    return _SYNTAXES[named]
-
-
-def answer_syntax(request: Request, default: Syntax) -> Syntax:
-    """The syntax that the caller wants: `_format`, else the first of Accept that we have, else `default`."""
-    wanted = request.query_params.get("_format")
-    names = [wanted] if wanted else request.headers.get("accept", "").split(",")
-    # A plus in a query string arrives as a space.
-    found = (_SYNTAXES.get(media_type(name).replace(" ", "+")) for name in names)
-    return next((syntax for syntax in found if syntax), default)
+    return SYNTAXES[named]
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -4,7 +4,7 @@ import pytest
 from starlette.requests import Request
 
 from gateway.errors import Refusal
-from gateway.faces.http import answer_syntax, content_syntax, read_body
+from gateway.faces.http import content_syntax, read_body
 
 
 def request(query: str = "", chunks: tuple[bytes, ...] = (b"",), **headers: str) -> Request:
@@ -51,18 +51,3 @@ def test_the_media_type_names_the_syntax(header: str, syntax: str) -> None:
 def test_other_media_types_are_refused(header: str) -> None:
     with pytest.raises(Refusal, match="UNSUPPORTED_MEDIA_TYPE at Content-Type"):
         content_syntax(request(content_type=header), "xml")
-
-
-@pytest.mark.parametrize(
-    ("query", "accept", "syntax"),
-    [
-        ("", "application/fhir+json", "json"),
-        ("", "text/html,application/fhir+xml;q=0.9,application/fhir+json", "xml"),
-        ("_format=application/fhir+json", "application/fhir+xml", "json"),
-        ("_format=application%2Ffhir%2Bjson", "", "json"),
-        ("_format=nonsense", "application/fhir+json", "xml"),
-        ("", "", "xml"),
-    ],
-)
-def test_the_answer_has_the_syntax_asked_for(query: str, accept: str, syntax: str) -> None:
-    assert answer_syntax(request(query, accept=accept), "xml") == syntax

@@ -12,6 +12,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType, interaction_key
 from gateway.errors import Refusal
 from gateway.events import JSON, XML, Face, Original
+from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, read_body
 from gateway.faces.nems.identity import PUBLISH_SCOPES, Identity, require_interaction
 from gateway.faces.nems.life_cycle import on_publish
@@ -37,6 +38,7 @@ class Publish:
     async def __call__(self, request: Request) -> Response:
         """202 once the event is durable: with an empty body, or with what there is to say of its type."""
         application = self._identity.caller(request, PUBLISH_SCOPES)
+        require_acceptable(request)
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
         message = read_message(body, XML if syntax == "xml" else JSON, "nems", application)

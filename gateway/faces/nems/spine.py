@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue
-from gateway.faces.http import answer_syntax
+from gateway.faces.accept import answer_syntax
 from gateway.fhir.json import render_json
 from gateway.fhir.outcome import Coding, OutcomeIssue, outcome
 from gateway.fhir.tables import load

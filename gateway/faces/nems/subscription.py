@@ -17,6 +17,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
+from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, end_ms, read_body, status
 from gateway.faces.nems.identity import SUBSCRIPTION_SCOPES, Identity, require_interaction
 from gateway.faces.nems.spine import fhir_response
@@ -85,6 +86,7 @@ class Subscriptions:
     def _authenticate(self, request: Request, verb: str) -> Application:
         application = self._identity.caller(request, SUBSCRIPTION_SCOPES)
         require_interaction(request.headers, INTERACTION + verb)
+        require_acceptable(request)
         return application
 
     def _own(self, request: Request, application: Application) -> Subscription:

@@ -16,7 +16,7 @@ from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from mesh.sandbox.run import LocalMesh
 from tests.conftest import ROOT
-from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message
+from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message, nems_headers
 
 WORKFLOWS = {
     "pds-change-of-gp-1": "CHANGEOFGP_1",
@@ -268,7 +268,6 @@ def test_every_fault_of_a_message_is_told(gateway: Gateway) -> None:
         ("application/json+fhir;charset=utf-8", "", "application/fhir+json"),
         ("text/html, application/fhir+json", "", "application/fhir+json"),
         ("*/*", "", "application/fhir+xml"),
-        ("text/html", "", "application/fhir+xml"),
         ("application/fhir+xml", "?_format=json", "application/fhir+json"),
         ("application/fhir+json", "?_format=application/fhir+xml", "application/fhir+xml"),
     ],
@@ -284,6 +283,16 @@ def test_errors_come_in_the_form_asked_for(gateway: Gateway, accept: str, query:
 
 
 @pytest.mark.rule("nems-other-verb")
+@pytest.mark.rule("nems-accept-unknown", "nems-format")
+def test_a_form_that_there_is_not_is_refused_and_nothing_is_kept(gateway: Gateway) -> None:
+    before = len(gateway.events())
+    assert "Accept" in outcome(gateway.publish(message(), Accept="text/html"), 415, "UNSUPPORTED_MEDIA_TYPE")
+    headers = nems_headers(**interaction(EVENTS[0]))
+    answer = gateway.http.post(f"{PROCESS_MESSAGE}?_format=text/html", content=message(), headers=headers)
+    assert "_format" in outcome(answer, 415, "UNSUPPORTED_MEDIA_TYPE")
+    assert len(gateway.events()) == before
+
+
 @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE"])
 def test_another_verb_is_refused(gateway: Gateway, method: str) -> None:
     outcome(gateway.http.request(method, PROCESS_MESSAGE, headers=NEMS_HEADERS), 400, "BAD_REQUEST")
