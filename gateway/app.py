@@ -48,7 +48,7 @@ from gateway.settings import Settings
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Kind, Terms
 
 log = structlog.get_logger()
 KEY_SET_SECONDS = 5.0
@@ -151,15 +151,15 @@ class Gateway:
         """How the store, its migrations and MESH are: `ok`, or what is wrong."""
         return await self.store.check() | {"mesh": self.mesh.state if self.mesh else "not set up"}
 
-    def _still_allowed(self, subscription: Subscription) -> bool:
-        """Whether the application of a kept subscription may still have it; in open mode every caller may."""
+    def _still_allowed(self, terms: Terms, kind: Kind) -> bool:
+        """Whether the application of kept subscriptions may still have them; in open mode every caller may."""
         if self.settings.security.mode == "open":
             return True
-        owner = self.applications.with_id(subscription.application)
+        owner = self.applications.with_id(terms.application)
         return (
             owner is not None
-            and all(owner.may_subscribe(event_type, subscription.kind) for event_type in subscription.event_types)
-            and (subscription.channel != "mesh" or owner.may_use_mailbox(subscription.endpoint))
+            and all(owner.may_subscribe(event_type, kind) for event_type in terms.event_types)
+            and (terms.channel != "mesh" or owner.may_use_mailbox(terms.endpoint))
         )
 
     def _channels(self) -> dict[str, Channel]:

@@ -34,7 +34,8 @@ class Event:
     """What happened, with the attributes of a CloudEvent (CloudEvents 1.0, section 3.1) and those of MNS.
 
     `row_id` is the gateway's own id, `id` the publisher's; `type` is the id of an EventType; `time` is an RFC 3339
-    text, as sent; `subject` is an NHS number.
+    text, as sent; `subject` is an NHS number. `demographics` are what the message says of the patient to match by: they
+    go no further than matching, and are not kept beside the message, which holds them.
     """
 
     row_id: int
@@ -51,6 +52,7 @@ class Event:
     versionid: str | None = None
     filtering: dict[str, Any] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    demographics: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
 
     def attributes(self) -> dict[str, Any]:
         """The event as the source of a mapping module: absent attributes are left out."""

@@ -146,5 +146,5 @@ def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:
 
 
 def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("id", "source", "time", "subject", "dataref", "versionid", "filtering")
+    names = ("id", "source", "time", "subject", "dataref", "versionid", "filtering", "demographics")
     return {name: attributes[name] for name in names if name in attributes}

@@ -100,6 +100,17 @@ _EVENT: Final = {
     "filtering": f"{_OPEN} 0..1",
 }
 
+# What an event is matched by besides; no module that renders an event is given it.
+_DEMOGRAPHICS: Final = {
+    "birthDate": "date 0..1",
+    "postcodes": "string 0..*",
+    "practice": "string 0..1",
+    "formerPractice": "string 0..1",
+    "commissioner": "string 0..1",
+    "registered": "boolean 0..1",
+}
+_MATCHED: Final = _EVENT | {"demographics": "Demographics 0..1"}
+
 # MNS OpenAPI description, POST /events as application/json: the body before CloudEvents, deprecated.
 _MNS_V1: Final = {
     "Event": {
@@ -133,7 +144,11 @@ def forms() -> Mapping[str, Form]:
         # FHIR R4, Subscriptions R5 Backport: the notification Bundle, of which the signal of MNS is a dialect.
         Form("r4-status", "Bundle", tables.load("R4")),
         Form("r4-patient", "Patient", tables.load("R4")),
-        Form("event", "Event", OwnTypes({"Event": _EVENT})),
+        Form(
+            "event",
+            "Event",
+            OwnTypes({"Event": _MATCHED, "Demographics": _DEMOGRAPHICS}),
+        ),
         Form("mns-v1", "Event", OwnTypes(_MNS_V1)),
         # CloudEvents 1.0.2, and the attributes that the MNS OpenAPI description adds.
         Form("cloudevent", "CloudEvent", OwnTypes({"CloudEvent": {"specversion": "string 1..1"} | _EVENT})),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 import msgspec
 
-from gateway.events import Attempt, Delivery, Event, Original
+from gateway.events import Attempt, Delivery, Event, Face, Original
 from gateway.store.base import InboxMessage
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Entry, Subscription, Terms, terms_of
 
 Row = tuple[Any, ...]
 _encoder = msgspec.json.Encoder()
@@ -23,9 +24,13 @@ DELIVERY = (
     " d.uncertain, d.claim, d.number"
 )
 SUBSCRIPTION = (
-    "id, application, face, event_types, subject, channel, endpoint, form, criteria, resource, media_type, created_ms,"
-    " tag, private, end_ms, workflow, state, reason, payload, timeout_seconds, heartbeat_seconds, ordering,"
-    " retry_seconds"
+    "id, application, face, event_types, subject, channel, endpoint, form, created_ms, tag, private, end_ms, workflow,"
+    " state, reason, payload, timeout_seconds, heartbeat_seconds, ordering, retry_seconds, filter"
+)
+RESOURCE = "criteria, body, media_type"
+ENTRY = (
+    "id, subject, tag, end_ms, application, face, event_types, channel, endpoint, form, filter, workflow, state,"
+    " ordering"
 )
 ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail, answer"
 INBOX = "message_id, received_ms, disposition, reason, headers, body, mailbox, released_ms"
@@ -78,17 +83,32 @@ def subscription_row(one: Subscription) -> Row:
     """The row of the table subscriptions, in the order of SUBSCRIPTION; headers and secrets are in `private` alone."""
     return (
         one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
-        one.criteria, one.resource, one.media_type, one.created_ms, one.tag, one.private, one.end_ms, one.workflow,
-        one.state, one.reason, one.payload, one.timeout_seconds, one.heartbeat_seconds, one.ordering,
-        json_text(one.retry_seconds),
+        one.created_ms, one.tag, one.private, one.end_ms, one.workflow, one.state, one.reason, one.payload,
+        one.timeout_seconds, one.heartbeat_seconds, one.ordering, json_text(one.retry_seconds), one.filter,
     )  # fmt: skip
 
 
+def resource_row(one: Subscription) -> Row:
+    """What it was created with, in the order of RESOURCE."""
+    return one.criteria, one.resource, one.media_type
+
+
 def subscription_of(row: Row) -> Subscription:
-    """The subscription of the columns SUBSCRIPTION."""
+    """The subscription of the columns SUBSCRIPTION and RESOURCE."""
     values = list(row)
-    values[3], values[-1] = tuple(_decode(row[3])), tuple(_decode(row[-1]))
-    return Subscription(*values)
+    values[3], values[19] = tuple(_decode(row[3])), tuple(_decode(row[19]))
+    return Subscription(*values[:8], *values[21:], *values[8:21])
+
+
+def entry_of(row: Row) -> Entry:
+    """The entry of the columns ENTRY."""
+    identity, subject, tag, end_ms, *terms = row
+    return Entry(identity, subject, tag, end_ms, _terms(*terms))
+
+
+@lru_cache(maxsize=65_536)
+def _terms(application: str, face: Face, event_types: str, *rest: Any) -> Terms:
+    return terms_of(application, face, tuple(_decode(event_types)), *rest)
 
 
 def attempt_of(row: Row) -> Attempt:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -16,9 +17,12 @@ from gateway.sealing import Sealer
 from gateway.signing import Secret, new_secret, rotated
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.private import NOTHING, packed, unpacked
-from gateway.subscriptions.subscription import Subscription, SubscriptionState
+from gateway.subscriptions.subscription import Entry, Kind, Subscription, SubscriptionState, Terms
 
 log = structlog.get_logger()
+_LEFT = "nems"
+"""The face whose subscriptions are not held whole."""
+_PAGE = 10_000
 Watcher = Callable[[Subscription, SubscriptionState], None]
 """Gets the subscription as it is now, and the state it was in; returns at once and never raises."""
 
@@ -48,8 +52,12 @@ class Shelf(Protocol):
         """Keep other headers and secrets for it; False when there is none."""
         ...
 
-    async def subscriptions(self) -> list[Subscription]:
-        """All that are not deleted."""
+    async def subscriptions(self, but_of: str = "") -> list[Subscription]:
+        """All that are not deleted, but those of the face `but_of`."""
+        ...
+
+    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
+        """What the index needs of those of a face that are not deleted, by id, from behind the id `after`."""
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
@@ -62,14 +70,18 @@ class Book:
 
     Whoever was told of a subscription gets the events accepted from then on. What is still allowed is looked at when
     the book is loaded: an application that lost a right loses the subscriptions that needed it.
+
+    Subscriptions are held whole, but for NEMS's: there may be millions, and only their owners ask for them, so the rest
+    of those stays in the store.
     """
 
     def __init__(
-        self, store: Shelf, index: Index, allowed: Callable[[Subscription], bool], sealer: Sealer | None = None
+        self, store: Shelf, index: Index, allowed: Callable[[Terms, Kind], bool], sealer: Sealer | None = None
     ) -> None:
         self._store, self._index, self._allowed = store, index, allowed
         self._sealer = sealer or Sealer()
         self._adding = asyncio.Lock()
+        self._whole: dict[str, Subscription] = {}
         self.watchers: list[Watcher] = []
         """Who is told when a subscription has come into another state."""
 
@@ -79,33 +91,60 @@ class Book:
         Raises:
             ConfigurationError: headers or secrets are sealed with a key that is not set.
         """
-        for kept in await self._store.subscriptions():
+        for kept in await self._store.subscriptions(but_of=_LEFT):
             subscription = unpacked(kept, self._sealer)
             if kept.private != NOTHING and not self._sealer.is_current(kept.private):
                 await self._store.set_subscription_private(kept.id, packed(subscription, self._sealer))
-            if self._allowed(subscription):
-                self._index.add(subscription)
-            else:
-                log.warning(
-                    "not-allowed", subscription_id=subscription.id, application=subscription.application,
-                    face=subscription.face,
-                )  # fmt: skip
+            entry = subscription.entry
+            if self._may_stay(entry):
+                self._hold(subscription)
+        await self._load_entries()
         metrics.subscriptions(len(self._index))
 
-    def get(self, subscription_id: str) -> Subscription | None:
+    async def _load_entries(self) -> None:
+        collecting = gc.isenabled()
+        gc.disable()  # a million entries hold no cycle, and looking for one would take longer than to make them
+        try:
+            after = ""
+            while page := await self._store.entries(_LEFT, after, _PAGE):
+                for entry in page:
+                    if self._may_stay(entry):
+                        self._index.add(entry)
+                after = page[-1].id
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _may_stay(self, entry: Entry) -> bool:
+        terms = entry.terms
+        if self._allowed(terms, entry.kind):
+            return True
+        log.warning("not-allowed", subscription_id=entry.id, application=terms.application, face=terms.face)
+        return False
+
+    def _hold(self, subscription: Subscription) -> None:
+        self._index.add(subscription.entry)
+        if subscription.face != _LEFT:
+            self._whole[subscription.id] = subscription
+
+    def _drop(self, subscription_id: str) -> None:
+        self._index.remove(subscription_id)
+        self._whole.pop(subscription_id, None)
+
+    async def get(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id."""
-        return self._index.get(subscription_id)
+        return await self.find(subscription_id) if subscription_id in self._index else None
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id, even if it is deleted: what it matched before is still delivered."""
-        if found := self._index.get(subscription_id):
+        if found := self._whole.get(subscription_id):
             return found
         kept = await self._store.subscription(subscription_id)
         return unpacked(kept, self._sealer) if kept else None
 
     def at(self, endpoint: str) -> list[Subscription]:
-        """The subscriptions to `endpoint`."""
-        return [one for one in self._index if one.endpoint == endpoint]
+        """The subscriptions to `endpoint`, but NEMS's."""
+        return [one for one in self._whole.values() if one.endpoint == endpoint]
 
     async def add(self, subscription: Subscription) -> None:
         """Keep it, and let it match. A webhook gets a secret that its requests are signed with.
@@ -114,41 +153,40 @@ class Book:
             Refusal: DUPLICATE_REJECTED, when one that would deliver the same to the same place is there already.
         """
         async with self._adding:  # two at once must not both find no twin
-            if twin := self._index.twin_of(subscription, now_ms()):
+            if twin := self._index.twin_of(subscription.entry, now_ms()):
                 # Live clients find the id in these words.
                 raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
             if subscription.channel == "rest-hook" and not subscription.secrets:
                 subscription = replace(subscription, secrets=(new_secret(),))
             await self._store.add_subscription(replace(subscription, private=packed(subscription, self._sealer)))
-            self._index.add(subscription)
+            self._hold(subscription)
         metrics.subscriptions(len(self._index))
 
     async def replace(self, subscription: Subscription) -> bool:
         """Keep `subscription` instead of the one of the same id, whose secrets stay; False when that is gone."""
         async with self._adding:
-            before = self._index.get(subscription.id)
+            before = await self.get(subscription.id)
             if before is None:
                 return False
             after = replace(subscription, secrets=before.secrets)
             if not await self._store.replace_subscription(replace(after, private=packed(after, self._sealer))):
                 return False
-            self._index.remove(subscription.id)
-            self._index.add(after)
+            self._hold(after)
         return True
 
     async def set_state(
         self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
     ) -> bool:
         """Put it into `state`, and tell the watchers if that is another; False when it is gone, or in none of `was`."""
-        before = self._index.get(subscription_id)
+        before = await self.get(subscription_id)
         if before is None or not await self._store.set_subscription_state(subscription_id, state, reason, was):
             return False
         # What else was changed in the meantime is kept; it may have been removed, too.
-        present = self._index.get(subscription_id)
+        present = await self.get(subscription_id)
         if present is None:
             return False
         after = replace(present, state=state, reason=reason)
-        self._index.add(after)
+        self._hold(after)
         if before.state != state:
             log.info("subscription-state", subscription_id=subscription_id, before=before.state, state=state)
             for watcher in self.watchers:
@@ -158,19 +196,19 @@ class Book:
     async def rotate_secret(self, subscription_id: str, until_ms: int) -> Secret | None:
         """Sign with a new secret from now on and, until then, with the old one too; None when it is gone."""
         async with self._adding:
-            before = self._index.get(subscription_id)
+            before = await self.get(subscription_id)
             if before is None:
                 return None
             after = replace(before, secrets=rotated(before.secrets, now_ms(), until_ms))
             if not await self._store.set_subscription_private(subscription_id, packed(after, self._sealer)):
                 return None
-            self._index.add(replace(self._index.get(subscription_id) or after, secrets=after.secrets))
+            self._hold(replace(await self.get(subscription_id) or after, secrets=after.secrets))
         log.info("rotate-secret", subscription_id=subscription_id)
         return after.secrets[0]
 
     async def remove(self, subscription_id: str) -> bool:
         """Delete it; False when it is gone already."""
         removed = await self._store.delete_subscription(subscription_id, now_ms())
-        self._index.remove(subscription_id)
+        self._drop(subscription_id)
         metrics.subscriptions(len(self._index))
         return removed

@@ -5,69 +5,77 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 
 from gateway.events import Event
-from gateway.subscriptions.subscription import Subscription
-
-_Key = tuple[str, str | None]
+from gateway.reference.data import Reference
+from gateway.subscriptions.facts import EventFacts
+from gateway.subscriptions.shelf import Shelf
+from gateway.subscriptions.subscription import Entry
 
 
 class Index:
-    """Subscriptions by event type and NHS number; generic ones stand under the event type and None.
+    """Subscriptions by event type; under it by NHS number, or by one of the facts that their criteria ask for.
 
-    A look-up costs two dictionary reads however many subscriptions there are. The index is touched only by the event
-    loop's thread, and a subscription is in it before its creation is answered.
+    So what a look-up costs depends on how many subscriptions match, not on how many there are. The index is touched
+    only by the event loop's thread, and a subscription is in it before its creation is answered.
     """
 
-    def __init__(self, subscriptions: Iterable[Subscription] = ()) -> None:
-        self._by_id: dict[str, Subscription] = {}
-        self._by_key: dict[_Key, dict[str, Subscription]] = {}
-        for subscription in subscriptions:
-            self.add(subscription)
+    def __init__(self, entries: Iterable[Entry] = (), reference: Reference | None = None) -> None:
+        self.reference = reference or Reference()
+        self._by_id: dict[str, Entry] = {}
+        self._shelves: dict[str, Shelf] = {}
+        for entry in entries:
+            self.add(entry)
 
     def __len__(self) -> int:
         return len(self._by_id)
 
-    def __iter__(self) -> Iterator[Subscription]:
+    def __contains__(self, subscription_id: object) -> bool:
+        return subscription_id in self._by_id
+
+    def __iter__(self) -> Iterator[Entry]:
         return iter(list(self._by_id.values()))
 
-    def get(self, subscription_id: str) -> Subscription | None:
-        """The subscription of that id."""
-        return self._by_id.get(subscription_id)
-
-    def add(self, subscription: Subscription) -> None:
-        """Let `subscription` match from now on."""
-        self._by_id[subscription.id] = subscription
-        for key in self._keys(subscription):
-            self._by_key.setdefault(key, {})[subscription.id] = subscription
+    def add(self, entry: Entry) -> None:
+        """Let it match from now on, instead of one of the same id."""
+        self.remove(entry.id)
+        self._by_id[entry.id] = entry
+        for event_type in entry.terms.event_types:
+            shelf = self._shelves.get(event_type)
+            if shelf is None:
+                shelf = self._shelves[event_type] = Shelf()
+            shelf.add(entry)
 
     def remove(self, subscription_id: str) -> None:
         """Let it match no more; nothing happens when it is not there."""
-        subscription = self._by_id.pop(subscription_id, None)
-        for key in self._keys(subscription) if subscription else ():
-            held = self._by_key[key]
-            del held[subscription_id]
-            if not held:
-                del self._by_key[key]
+        entry = self._by_id.pop(subscription_id, None)
+        for event_type in entry.terms.event_types if entry else ():
+            self._shelves[event_type].remove(entry)
 
-    def match(self, event: Event) -> list[Subscription]:
-        """The subscriptions that `event` is for, in the order they were made."""
-        found = [*self._by_key.get((event.type, None), {}).values()]
-        if event.subject is not None:
-            found += self._by_key.get((event.type, event.subject), {}).values()
-        return [one for one in found if one.matches(event.received_ms)]
+    def match(self, event: Event) -> list[Entry]:
+        """The subscriptions that `event` is for."""
+        shelf = self._shelves.get(event.type)
+        if shelf is None:
+            return []
+        facts = EventFacts(event, self.reference)
+        now_ms = event.received_ms
+        return [
+            entry
+            for entry in shelf.candidates(event.subject, facts)
+            if ((meets := entry.terms.meets) is None or meets(facts)) and entry.matches(now_ms)
+        ]
 
-    def twin_of(self, subscription: Subscription, now_ms: int) -> Subscription | None:
+    def twin_of(self, entry: Entry, now_ms: int) -> Entry | None:
         """One of the same application that would deliver the same events to the same endpoint in the same form."""
-        for key in self._keys(subscription):
-            for other in self._by_key.get(key, {}).values():
-                if _identity(other) == _identity(subscription) and not other.has_ended(now_ms):
+        wanted = _identity(entry)
+        for event_type in entry.terms.event_types[:1]:
+            shelf = self._shelves.get(event_type)
+            for other in shelf.alike(entry) if shelf else ():
+                if _identity(other) == wanted and not other.has_ended(now_ms):
                     return other
         return None
 
-    @staticmethod
-    def _keys(subscription: Subscription) -> Iterator[_Key]:
-        return ((event_type, subscription.subject) for event_type in subscription.event_types)
 
-
-def _identity(one: Subscription) -> tuple[object, ...]:
+def _identity(one: Entry) -> tuple[object, ...]:
+    terms = one.terms
     tags = tuple(sorted(one.tag.split(",")))
-    return one.application, one.face, frozenset(one.event_types), one.subject, one.endpoint, one.form, tags
+    places = (terms.channel, terms.endpoint, terms.form)
+    return terms.application, terms.face, frozenset(terms.event_types), one.subject, terms.filter, *places, tags

@@ -6,27 +6,26 @@ from collections.abc import Callable, Iterable
 
 from gateway.catalogue import EventType
 from gateway.events import Delivery, Event
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Entry
 
 PARTNER_ID_LIMIT = 500
 """MESH takes a Mex-PartnerID of up to 500 characters."""
 
 
-def plan(
-    event: Event, event_type: EventType, matched: Iterable[Subscription], new_id: Callable[[], int]
-) -> list[Delivery]:
+def plan(event: Event, event_type: EventType, matched: Iterable[Entry], new_id: Callable[[], int]) -> list[Delivery]:
     """The deliveries of `event`: one for each webhook subscription, one for each mailbox that NEMS subscriptions name.
 
     A mailbox gets one copy of a published message however many subscriptions match (NEMS, "Create subscription");
     those of them that carry a tag are listed in its Mex-PartnerID.
     """
     deliveries = []
-    mailboxes: dict[str, list[Subscription]] = {}
+    mailboxes: dict[str, list[Entry]] = {}
     for one in matched:
-        if one.channel == "mesh":
-            mailboxes.setdefault(one.endpoint, []).append(one)
+        terms = one.terms
+        if terms.channel == "mesh":
+            mailboxes.setdefault(terms.endpoint, []).append(one)
         else:
-            deliveries.append(Delivery(new_id(), event.row_id, one.channel, one.endpoint, one.form, (one.id,)))
+            deliveries.append(Delivery(new_id(), event.row_id, terms.channel, terms.endpoint, terms.form, (one.id,)))
     for mailbox, sharing in mailboxes.items():
         ids = tuple(one.id for one in sharing)
         workflow = event_type.nems.workflow if event_type.nems else ""
@@ -36,7 +35,7 @@ def plan(
     return deliveries
 
 
-def partner_id(subscriptions: Iterable[Subscription]) -> str:
+def partner_id(subscriptions: Iterable[Entry]) -> str:
     """`<id>|<tag>` of the subscriptions that carry a tag, joined by `~~~`; as many whole ones as MESH takes."""
     text = ""
     for one in subscriptions:

@@ -87,3 +87,25 @@ async def test_what_is_private_is_replaced(store: Store) -> None:
     assert await store.set_subscription_private(one.id, "new")
     assert await store.subscriptions() == [replace(one, private="new")]
     assert not await store.set_subscription_private("none", "new")
+
+
+async def test_what_the_index_needs_is_read_in_pages(store: Store) -> None:
+    made = sorted(
+        [subscription(subject="9990001006", tag="a|b", end_ms=5, filter="a = 'b'"), subscription(), subscription()],
+        key=lambda one: one.id,
+    )
+    for one in [*reversed(made), subscription(face="r4")]:
+        await store.add_subscription(one)
+    pages = [await store.entries("nems", after, 2) for after in ("", made[1].id, made[2].id)]
+    assert [len(page) for page in pages] == [2, 1, 0]
+    for one, entry in zip(made, [*pages[0], *pages[1]], strict=True):
+        assert (entry.id, entry.subject, entry.tag, entry.end_ms) == (one.id, one.subject, one.tag, one.end_ms)
+        assert entry.terms == one.entry.terms
+    assert [one.face for one in await store.subscriptions(but_of="nems")] == ["r4"]
+
+
+async def test_a_deleted_subscription_is_not_for_the_index(store: Store) -> None:
+    one = subscription()
+    await store.add_subscription(one)
+    await store.delete_subscription(one.id, SOON)
+    assert await store.entries("nems", "", 10) == []

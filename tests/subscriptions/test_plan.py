@@ -20,7 +20,7 @@ EVENT_TYPE = EventType(
 
 
 def deliveries(*matched: Subscription) -> list[Delivery]:
-    return plan(EVENT, EVENT_TYPE, matched, count(1).__next__)
+    return plan(EVENT, EVENT_TYPE, [one.entry for one in matched], count(1).__next__)
 
 
 def test_nobody_matched_nothing_is_delivered() -> None:
@@ -52,12 +52,12 @@ def test_each_delivery_has_an_id_of_its_own() -> None:
 
 def test_the_partner_id_lists_the_subscriptions_that_carry_a_tag() -> None:
     tagged = [subscription(id=name * 32, tag=tag) for name, tag in (("a", "x|y"), ("b", ""), ("c", "z"))]
-    assert partner_id(tagged) == f"{'a' * 32}|x|y~~~{'c' * 32}|z"
-    assert partner_id([subscription()]) == ""
+    assert partner_id([one.entry for one in tagged]) == f"{'a' * 32}|x|y~~~{'c' * 32}|z"
+    assert partner_id([subscription().entry]) == ""
 
 
 @pytest.mark.rule("nems-partner-id-length")
 def test_the_partner_id_holds_whole_entries_up_to_what_mesh_takes() -> None:
     tagged = [subscription(tag="t" * 100) for _ in range(5)]
-    entries = partner_id(tagged).split("~~~")
+    entries = partner_id([one.entry for one in tagged]).split("~~~")
     assert entries == [f"{one.id}|{one.tag}" for one in tagged[:3]]

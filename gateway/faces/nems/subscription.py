@@ -65,7 +65,7 @@ class Subscriptions:
 
     async def read(self, request: Request) -> Response:
         """200 with the Subscription, active, its criteria as they were sent."""
-        subscription = self._own(request, self._authenticate(request, "Get"))
+        subscription = await self._own(request, self._authenticate(request, "Get"))
         resource = parse(subscription.resource, subscription.media_type)
         meta = {name: value for name, value in resource.get("meta", {}).items() if name == "profile"}
         answer = resource | {
@@ -77,7 +77,7 @@ class Subscriptions:
 
     async def delete(self, request: Request) -> Response:
         """200 with an empty body."""
-        subscription = self._own(request, self._authenticate(request, "Delete"))
+        subscription = await self._own(request, self._authenticate(request, "Delete"))
         if not await self._book.remove(subscription.id):
             raise _not_found(subscription.id)
         log.info("unsubscribe", face="nems", subscription_id=subscription.id, application=subscription.application)
@@ -89,11 +89,11 @@ class Subscriptions:
         require_acceptable(request)
         return application
 
-    def _own(self, request: Request, application: Application) -> Subscription:
+    async def _own(self, request: Request, application: Application) -> Subscription:
         identity = request.path_params["id"]
         if not _ID.fullmatch(identity):
             raise Refusal.because("BAD_REQUEST", "a subscription id is 32 hexadecimal digits", "id")
-        subscription = self._book.get(identity)
+        subscription = await self._book.get(identity)
         if subscription is None or subscription.face != "nems":
             raise _not_found(identity)
         if subscription.application != application.id:

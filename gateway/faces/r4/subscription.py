@@ -85,18 +85,18 @@ class Subscriptions:
 
     async def read(self, request: Request) -> Response:
         """200 with the Subscription."""
-        return fhir_response(_shown(self._own(request)), 200)
+        return fhir_response(_shown(await self._own(request)), 200)
 
     async def delete(self, request: Request) -> Response:
         """204."""
-        subscription = self._own(request)
+        subscription = await self._own(request)
         await self._book.remove(subscription.id)
         log.info("unsubscribe", face="r4", subscription_id=subscription.id, application=subscription.application)
         return Response(status_code=204)
 
-    def _own(self, request: Request) -> Subscription:
+    async def _own(self, request: Request) -> Subscription:
         application = self._authenticator.authenticate(request)
-        subscription = self._book.get(request.path_params["id"])
+        subscription = await self._book.get(request.path_params["id"])
         if subscription is None or subscription.face != "r4" or subscription.application != application.id:
             raise Refusal.because("NO_RECORD_FOUND", "there is no such Subscription")
         return subscription

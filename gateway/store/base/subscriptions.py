@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
-from gateway.subscriptions.subscription import Subscription, SubscriptionState
+from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
 
 
 class Subscriptions(Protocol):
@@ -40,8 +40,12 @@ class Subscriptions(Protocol):
         """Keep other headers and secrets for it, sealed by the caller; False when there is none."""
         ...
 
-    async def subscriptions(self) -> list[Subscription]:
-        """All that are not deleted, in the order they were made."""
+    async def subscriptions(self, but_of: str = "") -> list[Subscription]:
+        """All that are not deleted, but those of the face `but_of`, in the order they were made."""
+        ...
+
+    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
+        """What the index needs of up to `limit` of a face that are not deleted, by id, from behind the id `after`."""
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:

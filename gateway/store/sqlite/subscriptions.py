@@ -8,14 +8,16 @@ from collections.abc import Sequence
 from gateway.clock import now_ms
 from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
-from gateway.subscriptions.subscription import Subscription, SubscriptionState
+from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
 
 VALUES = f"({', '.join('?' * (rows.SUBSCRIPTION.count(',') + 1))})"
 ADD = f"INSERT INTO subscriptions ({rows.SUBSCRIPTION}) VALUES {VALUES}"  # noqa: S608  # our own column names
+ADD_RESOURCE = f"INSERT INTO subscription_resources ({rows.RESOURCE}, subscription_id) VALUES (?, ?, ?, ?)"  # noqa: S608
 REPLACE = (
     f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = {VALUES},"  # noqa: S608
     " heartbeat_ms = NULL WHERE id = ? AND deleted_ms IS NULL"
 )
+REPLACE_RESOURCE = f"UPDATE subscription_resources SET ({rows.RESOURCE}) = (?, ?, ?) WHERE subscription_id = ?"  # noqa: S608
 SET_STATE = (
     "UPDATE subscriptions SET state = ?1, reason = ?2,"
     " heartbeat_ms = CASE ?1 WHEN 'active' THEN ?3 + 1000 * heartbeat_seconds END"
@@ -27,20 +29,26 @@ HEARTBEATS = (
 )
 DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
 SET_PRIVATE = "UPDATE subscriptions SET private = ? WHERE id = ? AND deleted_ms IS NULL"
-PRESENT = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE deleted_ms IS NULL ORDER BY created_ms, id"  # noqa: S608
-ONE = f"SELECT {rows.SUBSCRIPTION} FROM subscriptions WHERE id = ?"  # noqa: S608
+WHOLE = (
+    f"SELECT {rows.SUBSCRIPTION}, {rows.RESOURCE} FROM subscriptions"  # noqa: S608
+    " JOIN subscription_resources ON subscription_id = id"
+)
+PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> ? ORDER BY created_ms, id"
+ONE = f"{WHOLE} WHERE id = ?"
+ENTRIES = (
+    f"SELECT {rows.ENTRY} FROM subscriptions"  # noqa: S608
+    " WHERE face = ? AND id > ? AND deleted_ms IS NULL ORDER BY id LIMIT ?"
+)
 
 
 class Subscriptions(Engine):
     """Keeps subscriptions."""
 
     async def add_subscription(self, subscription: Subscription) -> None:
-        row = rows.subscription_row(subscription)
-        await self._write(lambda connection: connection.execute(ADD, row))
+        await self._write(lambda connection: _add(connection, subscription))
 
     async def replace_subscription(self, subscription: Subscription) -> bool:
-        row = rows.subscription_row(subscription)
-        return await self._write(lambda connection: connection.execute(REPLACE, (*row, row[0])).rowcount > 0)
+        return await self._write(lambda connection: _replace(connection, subscription))
 
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
         values = (now_ms, subscription_id)
@@ -60,13 +68,28 @@ class Subscriptions(Engine):
         values = (private, subscription_id)
         return await self._write(lambda connection: connection.execute(SET_PRIVATE, values).rowcount > 0)
 
-    async def subscriptions(self) -> list[Subscription]:
-        return await self._read(_present)
+    async def subscriptions(self, but_of: str = "") -> list[Subscription]:
+        return await self._read(
+            lambda connection: [rows.subscription_of(row) for row in connection.execute(PRESENT, (but_of,))]
+        )
+
+    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
+        return await self._read(
+            lambda connection: [rows.entry_of(row) for row in connection.execute(ENTRIES, (face, after, limit))]
+        )
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         row = await self._read(lambda connection: connection.execute(ONE, (subscription_id,)).fetchone())
         return rows.subscription_of(row) if row else None
 
 
-def _present(connection: sqlite3.Connection) -> list[Subscription]:
-    return [rows.subscription_of(row) for row in connection.execute(PRESENT)]
+def _add(connection: sqlite3.Connection, one: Subscription) -> None:
+    connection.execute(ADD, rows.subscription_row(one))
+    connection.execute(ADD_RESOURCE, (*rows.resource_row(one), one.id))
+
+
+def _replace(connection: sqlite3.Connection, one: Subscription) -> bool:
+    if connection.execute(REPLACE, (*rows.subscription_row(one), one.id)).rowcount == 0:
+        return False
+    connection.execute(REPLACE_RESOURCE, (*rows.resource_row(one), one.id))
+    return True
