@@ -259,7 +259,22 @@ def _resource_check(tables: Tables) -> Check:
             compiled.checks["resourceType"] = bool  # it is what led here
         if "contained" in compiled.fields:
             compiled.checks["contained"] = _each(_with_rule(check, invariants.contained))
+    if tables.version == "R4":
+        types["Bundle.entry"].checks["resource"] = _or_other_object(check)
     return check
+
+
+def _or_other_object(check: Check) -> Check:
+    """The check of a resource in an entry, where MNS puts whatever the publisher's API says of an event: an object
+    that does not claim to be a resource is let through with a warning.
+    """
+
+    def check_entry(value: Any) -> object:
+        if type(value) is dict and "resourceType" not in value:
+            return Wrong([_Fault("", "is not a FHIR resource", "warning")])
+        return check(value)
+
+    return check_entry
 
 
 def _check_of(field: Field, checks: dict[str, Check]) -> Check:

@@ -202,10 +202,17 @@ def test_the_published_messages_pass_with_one_warning(examples: Path, stu3: Tabl
     }
 
 
+def test_what_an_api_says_of_an_event_need_be_no_resource(r4: Tables) -> None:
+    bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:a", "resource": {"said": 1}}]}
+    assert found(bundle, r4) == [("warning", "Bundle.entry[0].resource", "is not a FHIR resource")]
+    bundle["entry"] = [{"fullUrl": "urn:a", "resource": {"resourceType": "Banana"}}]
+    assert found(bundle, r4) == [("error", "Bundle.entry[0].resource", "is not a resource of this FHIR version")]
+
+
 def test_a_published_signal_has_a_resource_that_is_none(examples: Path, r4: Tables) -> None:
     hydrated = examples / "mns" / "signal-schemas" / "examples" / "gpreg-change-gp-req-1" / "hydrated-signal.json"
     assert found(parse_json(hydrated.read_bytes(), r4).resource, r4) == [
-        ("error", "Bundle.entry[1].resource", "is not a resource of this FHIR version")
+        ("warning", "Bundle.entry[1].resource", "is not a FHIR resource")
     ]
 
 
