@@ -21,7 +21,9 @@ from gateway.applications import Applications
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.notices import BEAT_SECONDS, GREET_SECONDS, Notices
 from gateway.delivery.render import Renderer
+from gateway.delivery.topics import Topics
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
@@ -36,6 +38,7 @@ from gateway.faces.oauth.keys import KeySets
 from gateway.faces.oauth.quota import Quota
 from gateway.faces.oauth.tokens import Tokens
 from gateway.faces.parts import Parts
+from gateway.faces.r4.request import Limits
 from gateway.faces.routes import Faces
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
@@ -93,9 +96,9 @@ class Gateway:
         assertions = Assertions(self.applications, keys, self.store, [settings.http.base_url + TOKEN_PATH])
         self.token_endpoint = TokenEndpoint(assertions, tokens, quota)
         self.channels = self._channels()
-        renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
+        self.renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
         self.dispatcher = Dispatcher(
-            self.store, renderer, self.channels, settings.delivery, settings.longest_attempt_seconds
+            self.store, self.renderer, self.channels, settings.delivery, settings.longest_attempt_seconds
         )
         self.intake = Intake(
             store=self.store,
@@ -105,6 +108,9 @@ class Gateway:
             outbox=self.dispatcher,
             base_url=settings.http.base_url,
         )
+        topics = Topics(self.catalogue, settings.http.base_url)
+        self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
+        self.book.watchers.append(self.notices.watch)
         self.schedule = Schedule(self._jobs())
         self.schedule.start()
         seconds = settings.mapping.reload_seconds
@@ -124,6 +130,7 @@ class Gateway:
         if self.mesh:
             await self.mesh.end_collecting()
         await asyncio.gather(self.schedule.stop(self.settings.delivery.shutdown_seconds), self.dispatcher.stop())
+        await self.notices.stop()
         for channel in self.channels.values():
             await channel.close()
         if self.mesh:
@@ -143,8 +150,15 @@ class Gateway:
             token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
-            loopback=self.settings.security.mode == "open",
             mns_path=self.settings.mns.base_path,
+            greeter=self.notices,
+            renderer=self.renderer,
+            limits=Limits(
+                loopback=self.settings.security.mode == "open",
+                mesh=self.mesh is not None,
+                heartbeat_min=self.settings.r4.heartbeat_min_seconds,
+                timeout_max=self.settings.r4.timeout_max_seconds,
+            ),
         )
 
     async def checks(self) -> dict[str, str]:
@@ -172,10 +186,14 @@ class Gateway:
         return channels
 
     def _jobs(self) -> list[Job]:
+        jobs = [
+            Job("heartbeats", BEAT_SECONDS, self.notices.beat),
+            Job("handshakes", GREET_SECONDS, self.notices.greet_waiting),
+        ]
         if self.mesh is None:
-            return []
+            return jobs
         inbox = MeshInbox(self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode)
-        return self.mesh.jobs(inbox, self.store)
+        return [*jobs, *self.mesh.jobs(inbox, self.store)]
 
 
 def create(gateway: Gateway) -> ASGIApp:

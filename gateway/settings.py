@@ -219,6 +219,13 @@ class WebhookSettings(_Section):
     secret_overlap_seconds: Seconds
 
 
+class R4(_Section):
+    """What a subscriber of the R4 face may ask for."""
+
+    heartbeat_min_seconds: Count
+    timeout_max_seconds: Count
+
+
 class Security(_Section):
     """Who may use the gateway, where their client certificates are found, and what seals their secrets."""
 
@@ -285,6 +292,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings
     delivery: DeliverySettings
     webhook: WebhookSettings
+    r4: R4
     security: Security
     nems: Nems
     mns: Mns
@@ -314,7 +322,11 @@ class Settings(BaseSettings):
         """How long one attempt at a delivery can take: a webhook's time, or MESH's for looking a message up and
         sending it.
         """
-        return max(self.delivery.webhook_seconds, 2 * (self.mesh.connect_seconds + self.mesh.read_seconds))
+        return max(
+            self.delivery.webhook_seconds,
+            self.r4.timeout_max_seconds,
+            2 * (self.mesh.connect_seconds + self.mesh.read_seconds),
+        )
 
 
 def load(file: Path | None = None) -> Settings:

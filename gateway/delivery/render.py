@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gateway.catalogue import Catalogue
+from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
-from gateway.events import CLOUDEVENT, JSON, XML, Delivery, Event, Form
+from gateway.events import CLOUDEVENT, JSON, NUMBERED, XML, Delivery, Event, Form
 from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.signal import signal_faults
 from gateway.fhir.tables import load
@@ -23,6 +24,7 @@ class Renderer:
     def __init__(self, modules: Modules, catalogue: Catalogue, base_url: str, instance: int) -> None:
         self._modules, self._catalogue = modules, catalogue
         self._base_url, self._instance = base_url, instance
+        self._topics = Topics(catalogue, base_url)
 
     def render(self, event: Event, delivery: Delivery) -> tuple[bytes, str]:
         """The body and its media type.
@@ -40,6 +42,11 @@ class Renderer:
                 return original.body, XML
             tables = load("STU3")
             return render_xml(parse_json(original.body, tables).resource, tables), XML
+        if delivery.form in NUMBERED:
+            identity = str(delivery_uuid(self._instance, delivery.id))
+            subscription = delivery.subscriptions[0]
+            told = self._topics.of_event(event, subscription, delivery.number, delivery.form, identity)
+            return _written(told, delivery.form)
         module = self._modules.find("event", delivery.form, event.type)
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {delivery.form}")

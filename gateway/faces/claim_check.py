@@ -2,35 +2,91 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway import ids
-from gateway.applications import LOCAL
+from gateway.applications import LOCAL, Application
+from gateway.delivery.render import Renderer
+from gateway.delivery.topics import original
 from gateway.errors import Refusal
-from gateway.faces.authenticate import Authenticator
+from gateway.events import CLOUDEVENT, JSON, XML, Delivery, Event, Form
+from gateway.faces.http import media_type
+from gateway.faces.oauth.bearer import Bearer
+from gateway.fhir.json import render_json
 from gateway.store.base import EventTrace, Store
 from gateway.subscriptions.book import Book
 
+_MAPPED: Final[dict[str, Form]] = {CLOUDEVENT: "cloudevent", JSON: "mns-signal", XML: "nems-message"}
+"""What an event can be mapped to, by the media type that asks for it."""
+_ANY: Final = frozenset({"", "*/*", "application/*"})
+
 
 class ClaimCheck:
-    """Answers `GET /claim-check/{id}`."""
+    """Gives an event to those applications of whose subscriptions one matched it, for as long as it is kept."""
 
-    def __init__(self, store: Store, book: Book, authenticator: Authenticator) -> None:
-        self._store, self._book, self._authenticator = store, book, authenticator
+    def __init__(self, store: Store, book: Book, bearer: Bearer, renderer: Renderer) -> None:
+        self._store, self._book, self._bearer, self._renderer = store, book, bearer, renderer
 
     async def read(self, request: Request) -> Response:
-        """200 with the bytes that were published, for an application of whose subscriptions one matched the event."""
-        application = self._authenticator.authenticate(request)
+        """`GET /claim-check/{id}`: 200 with the bytes that were published or, if Accept asks for that, with the event
+        mapped to a CloudEvent, a FHIR signal (JSON) or a NEMS message (XML).
+        """
+        event = await self._event(request)
+        body, kind = self._written(event, _accepted(request))
+        return Response(body, media_type=kind, headers={"Vary": "Accept"})
+
+    async def read_binary(self, request: Request) -> Response:
+        """`GET /R4/Binary/{id}`: 200 with the bytes that were published or, if Accept asks for FHIR, with the Binary
+        that holds them (FHIR R4, Binary, "Serving Binary resources").
+        """
+        event = await self._event(request)
+        if JSON in _accepted(request):
+            return Response(render_json(original(event)), media_type=JSON, headers={"Vary": "Accept"})
+        return Response(event.original.body, media_type=event.original.media_type, headers={"Vary": "Accept"})
+
+    async def _event(self, request: Request) -> Event:
+        application = self._bearer.authenticate(request.headers)
         try:
             trace = await self._store.trace(ids.parse(request.path_params["id"]))
         except ValueError:
             trace = None
-        if trace is None or not (application is LOCAL or await self._was_told(application.id, trace)):
+        if trace is None or not await self._may_read(application, trace):
             # The same answer for both: whether an event exists is nobody else's business.
             raise Refusal.because("NO_RECORD_FOUND", "there is no such event for this application")
-        return Response(trace.event.original.body, media_type=trace.event.original.media_type)
+        return trace.event
 
-    async def _was_told(self, application: str, trace: EventTrace) -> bool:
+    async def _may_read(self, application: Application, trace: EventTrace) -> bool:
+        if application is LOCAL:
+            return True
         matched = [await self._book.find(one) for told in trace.deliveries for one in told.delivery.subscriptions]
-        return any(subscription and subscription.application == application for subscription in matched)
+        return any(subscription and subscription.application == application.id for subscription in matched)
+
+    def _written(self, event: Event, wanted: list[str]) -> tuple[bytes, str]:
+        for kind in wanted:
+            if kind in _ANY or kind == event.original.media_type:
+                return event.original.body, event.original.media_type
+            if form := _MAPPED.get(kind):
+                return self._renderer.render(event, Delivery(event.row_id, event.row_id, "rest-hook", "", form, ()))
+        offered = ", ".join(dict.fromkeys([event.original.media_type, *_MAPPED]))
+        raise Refusal.because("NOT_ACCEPTABLE", f"there are: {offered}", "Accept")
+
+
+def _accepted(request: Request) -> list[str]:
+    """The media types of Accept, those wanted most first (RFC 9110, section 12.5.1)."""
+    parts = request.headers.get("accept", "").split(",")
+    weighed = [(_weight(part), media_type(part)) for part in parts]
+    return [kind for weight, kind in sorted(weighed, key=lambda one: -one[0]) if weight > 0]
+
+
+def _weight(part: str) -> float:
+    for parameter in part.split(";")[1:]:
+        name, _, value = parameter.partition("=")
+        if name.strip().lower() == "q":
+            try:
+                return float(value)
+            except ValueError:
+                return 0.0
+    return 1.0

@@ -5,17 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from gateway.catalogue import Catalogue
+from gateway.delivery.render import Renderer
 from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
+from gateway.faces.r4.request import Limits
+from gateway.faces.r4.subscription import Greeter
 from gateway.intake import Intake
 from gateway.subscriptions.book import Book
 
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `loopback`
-    says that webhooks may go to this machine.
+    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `greeter`
+    and `limits` are of r4, `renderer` of the claim check.
     """
 
     intake: Intake
@@ -26,5 +29,7 @@ class Parts:
     token_endpoint: TokenEndpoint
     base_url: str
     max_body_bytes: int
-    loopback: bool
     mns_path: str
+    greeter: Greeter
+    renderer: Renderer
+    limits: Limits

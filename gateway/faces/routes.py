@@ -15,8 +15,8 @@ from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
 from gateway.faces.oauth import endpoint as oauth
 from gateway.faces.parts import Parts
-from gateway.faces.r4 import outcome
-from gateway.faces.r4 import subscription as r4_subscription
+from gateway.faces.r4 import face, outcome
+from gateway.faces.r4.face import R4Parts
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
@@ -71,15 +71,20 @@ def _nems_routes(parts: Parts) -> list[BaseRoute]:
 def _r4_routes(parts: Parts) -> list[BaseRoute]:
     """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
-    subscriptions = r4_subscription.Subscriptions(
-        parts.book, parts.catalogue, parts.identity.authenticator, parts.base_url, loopback=parts.loopback
+    claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
+    r4 = R4Parts(
+        store=parts.intake.store,
+        book=parts.book,
+        catalogue=parts.catalogue,
+        bearer=parts.bearer,
+        greeter=parts.greeter,
+        claim_check=claim_check,
+        base_url=parts.base_url,
+        limits=parts.limits,
+        tokens=not parts.limits.loopback,
     )
-    claim_check = ClaimCheck(parts.intake.store, parts.book, parts.identity.authenticator)
     return [
-        Route("/R4/Subscription", guard("subscribe", subscriptions.create), methods=["POST"]),
-        Route("/R4/Subscription/{id}", guard("read", subscriptions.read), methods=["GET"]),
-        Route("/R4/Subscription/{id}", guard("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-        Route("/R4{rest:path}", guard("receive", _no_such_place)),
+        *face.routes(r4),
         Route("/claim-check/{id}", guard("claim-check", claim_check.read), methods=["GET"]),
         Route("/claim-check/{rest:path}", guard("receive", _no_such_place)),
     ]
@@ -103,4 +108,4 @@ async def _not_implemented(_: Request) -> Response:
 
 
 async def _no_such_place(_: Request) -> Response:
-    raise Refusal.because("NO_RECORD_FOUND", "there is nothing here; this face has Subscription")
+    raise Refusal.because("NO_RECORD_FOUND", "there is nothing here")

@@ -90,13 +90,13 @@ def status_searchset(found: Sequence[tuple[SubscriptionStatus, str]], url: str) 
         }
         for status, identity in found
     ]
-    return searchset(entries, url, len(entries))
+    return searchset(entries, url)
 
 
-def searchset(entries: list[dict[str, Any]], url: str, total: int, following: str = "") -> dict[str, Any]:
+def searchset(entries: list[dict[str, Any]], url: str, following: str = "") -> dict[str, Any]:
     """A Bundle of what was found; `following` is the URL of the next page, if there is one."""
     links = [{"relation": "self", "url": url}, *([{"relation": "next", "url": following}] if following else [])]
-    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "total": total, "link": links}
+    bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "link": links}
     return bundle | ({"entry": entries} if entries else {})
 
 

@@ -25,7 +25,7 @@ DELIVERY = (
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, created_ms, tag, private, end_ms, workflow,"
-    " state, reason, payload, timeout_seconds, heartbeat_seconds, ordering, retry_seconds, filter"
+    " state, reason, payload, timeout_seconds, heartbeat_seconds, unproven, ordering, retry_seconds, filter"
 )
 RESOURCE = "criteria, body, media_type"
 ENTRY = (
@@ -84,7 +84,8 @@ def subscription_row(one: Subscription) -> Row:
     return (
         one.id, one.application, one.face, json_text(one.event_types), one.subject, one.channel, one.endpoint, one.form,
         one.created_ms, one.tag, one.private, one.end_ms, one.workflow, one.state, one.reason, one.payload,
-        one.timeout_seconds, one.heartbeat_seconds, one.ordering, json_text(one.retry_seconds), one.filter,
+        one.timeout_seconds, one.heartbeat_seconds, one.unproven, one.ordering, json_text(one.retry_seconds),
+        one.filter,
     )  # fmt: skip
 
 
@@ -96,8 +97,9 @@ def resource_row(one: Subscription) -> Row:
 def subscription_of(row: Row) -> Subscription:
     """The subscription of the columns SUBSCRIPTION and RESOURCE."""
     values = list(row)
-    values[3], values[19] = tuple(_decode(row[3])), tuple(_decode(row[19]))
-    return Subscription(*values[:8], *values[21:], *values[8:21])
+    values[3], values[20] = tuple(_decode(row[3])), tuple(_decode(row[20]))
+    values[18] = bool(row[18])
+    return Subscription(*values[:8], *values[22:], *values[8:22])
 
 
 def entry_of(row: Row) -> Entry:

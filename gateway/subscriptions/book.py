@@ -13,6 +13,7 @@ import structlog
 from gateway import metrics
 from gateway.clock import now_ms
 from gateway.errors import Refusal
+from gateway.events import Face
 from gateway.sealing import Sealer
 from gateway.signing import Secret, new_secret, rotated
 from gateway.subscriptions.index import Index
@@ -142,6 +143,11 @@ class Book:
         kept = await self._store.subscription(subscription_id)
         return unpacked(kept, self._sealer) if kept else None
 
+    def of(self, application: str, face: Face) -> list[Subscription]:
+        """The subscriptions of an application on one face, but NEMS's, in the order of their ids."""
+        own = (one for one in self._whole.values() if one.application == application and one.face == face)
+        return sorted(own, key=lambda one: one.id)
+
     def at(self, endpoint: str) -> list[Subscription]:
         """The subscriptions to `endpoint`, but NEMS's."""
         return [one for one in self._whole.values() if one.endpoint == endpoint]
@@ -185,7 +191,7 @@ class Book:
         present = await self.get(subscription_id)
         if present is None:
             return False
-        after = replace(present, state=state, reason=reason)
+        after = replace(present, state=state, reason=reason, unproven=present.unproven and state != "active")
         self._hold(after)
         if before.state != state:
             log.info("subscription-state", subscription_id=subscription_id, before=before.state, state=state)

@@ -13,7 +13,7 @@ PARTNER_ID_LIMIT = 500
 
 
 def plan(event: Event, event_type: EventType, matched: Iterable[Entry], new_id: Callable[[], int]) -> list[Delivery]:
-    """The deliveries of `event`: one for each webhook subscription, one for each mailbox that NEMS subscriptions name.
+    """The deliveries of `event`: one for each mailbox that NEMS subscriptions name, one for each other subscription.
 
     A mailbox gets one copy of a published message however many subscriptions match (NEMS, "Create subscription");
     those of them that carry a tag are listed in its Mex-PartnerID.
@@ -22,10 +22,11 @@ def plan(event: Event, event_type: EventType, matched: Iterable[Entry], new_id: 
     mailboxes: dict[str, list[Entry]] = {}
     for one in matched:
         terms = one.terms
-        if terms.channel == "mesh":
+        if terms.form == "nems-message":
             mailboxes.setdefault(terms.endpoint, []).append(one)
         else:
-            deliveries.append(Delivery(new_id(), event.row_id, terms.channel, terms.endpoint, terms.form, (one.id,)))
+            whose = terms.channel, terms.endpoint, terms.form, (one.id,), terms.workflow
+            deliveries.append(Delivery(new_id(), event.row_id, *whose))
     for mailbox, sharing in mailboxes.items():
         ids = tuple(one.id for one in sharing)
         workflow = event_type.nems.workflow if event_type.nems else ""

@@ -29,7 +29,8 @@ class Subscription:
     when it stops to match (epoch milliseconds), None for never; `workflow` is the MESH workflow it asked for, "" for
     that of the event type. `reason` says why it is in its state; `payload` is the media type asked for, "" for that of
     the form; `timeout_seconds` is how long its endpoint may take to answer, and `heartbeat_seconds` how often it is
-    told that all is well. `retry_seconds` are the waits of its deliveries, () for those of its channel. `headers` go
+    told that all is well; `unproven` says that its endpoint has never shown that it is there, so that nothing may go to
+    it. `retry_seconds` are the waits of its deliveries, () for those of its channel. `headers` go
     with every request to a webhook and `secrets` sign it; the store has both in `private` alone, which the book writes
     and reads.
     """
@@ -55,6 +56,7 @@ class Subscription:
     payload: str = ""
     timeout_seconds: int | None = None
     heartbeat_seconds: int | None = None
+    unproven: bool = False
     ordering: Ordering = "none"
     retry_seconds: tuple[float, ...] = ()
     filter: str = ""
@@ -75,7 +77,7 @@ class Subscription:
         """What the index holds of it."""
         terms = terms_of(
             self.application, self.face, self.event_types, self.channel, self.endpoint, self.form, self.filter,
-            self.workflow, self.state, self.ordering,
+            self.workflow, "requested" if self.unproven else self.state, self.ordering,
         )  # fmt: skip
         return Entry(self.id, self.subject, self.tag, self.end_ms, terms)
 

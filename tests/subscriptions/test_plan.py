@@ -46,7 +46,7 @@ def test_every_webhook_subscription_gets_its_own() -> None:
 
 
 def test_each_delivery_has_an_id_of_its_own() -> None:
-    made = deliveries(subscription(), subscription(endpoint="B"), subscription(channel="rest-hook"))
+    made = deliveries(subscription(), subscription(endpoint="B"), subscription(channel="rest-hook", form="cloudevent"))
     assert len({one.id for one in made}) == 3
 
 

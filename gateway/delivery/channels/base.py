@@ -43,11 +43,13 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Notification:
-    """An event rendered for a delivery; `id` never changes between attempts, so that a receiver can tell a repeat."""
+    """An event rendered for a delivery, or a notice of a subscription's state, which has no event; `id` never changes
+    between attempts, so that a receiver can tell a repeat.
+    """
 
     id: UUID
     delivery: Delivery
-    event: Event
+    event: Event | None
     body: bytes
     media_type: str
 

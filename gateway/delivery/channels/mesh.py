@@ -48,7 +48,7 @@ class Mesh:
         return _outcome(sent, self._mailbox.settings.read_seconds)
 
     def _message(self, notification: Notification) -> OutgoingMessage:
-        delivery = notification.delivery
+        delivery, event = notification.delivery, notification.event
         suffix = "xml" if notification.media_type == XML else "json"
         return OutgoingMessage(
             recipient=delivery.endpoint,
@@ -56,7 +56,7 @@ class Mesh:
             local_id=str(notification.id),
             body=notification.body,
             # Receivers file a message under its name and skip one that has none; neither may tell of the patient.
-            subject=self._catalogue[notification.event.type].name,
+            subject=self._catalogue[event.type].name if event else "",
             file_name=f"{notification.id}.{suffix}",
             content_type=notification.media_type,
             partner_id=delivery.partner_id,

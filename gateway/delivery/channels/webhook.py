@@ -48,7 +48,7 @@ class Webhook:
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._find = find
+        self._find, self._seconds = find, seconds
         self._session = session(seconds, loopback=loopback, tls=tls, resolver=resolver)
 
     async def close(self) -> None:
@@ -57,10 +57,11 @@ class Webhook:
 
     async def send(self, notification: Notification) -> Outcome:
         endpoint = notification.delivery.endpoint
-        headers = await self._headers(notification)
+        subscription = await self._find(notification.delivery.subscriptions[0])
+        headers, timeout = _headers(notification, subscription), self._timeout(subscription)
         try:
             async with self._session.post(
-                endpoint, data=notification.body, headers=headers, allow_redirects=False
+                endpoint, data=notification.body, headers=headers, allow_redirects=False, timeout=timeout
             ) as response:
                 return _outcome(response, await _start_of(response))
         except TimeoutError:
@@ -68,13 +69,19 @@ class Webhook:
         except (aiohttp.ClientError, OSError, ValueError) as error:
             return _failure(error)
 
-    async def _headers(self, notification: Notification) -> CIMultiDict[str]:
-        subscription = await self._find(notification.delivery.subscriptions[0])
-        headers = CIMultiDict(subscription.headers if subscription else ())
-        headers["Content-Type"] = notification.media_type
-        secrets = subscription.secrets if subscription else ()
-        headers.update(sign(secrets, str(notification.id), now_ms(), notification.body))
-        return headers
+    def _timeout(self, subscription: Subscription | None) -> aiohttp.ClientTimeout:
+        """How long the subscriber wants to be waited for, or else any endpoint."""
+        own = subscription.timeout_seconds if subscription else None
+        return aiohttp.ClientTimeout(total=own or self._seconds)
+
+
+def _headers(notification: Notification, subscription: Subscription | None) -> CIMultiDict[str]:
+    headers = CIMultiDict(subscription.headers if subscription else ())
+    # As the subscriber wrote it, parameters and all.
+    headers["Content-Type"] = (subscription and subscription.payload) or notification.media_type
+    secrets = subscription.secrets if subscription else ()
+    headers.update(sign(secrets, str(notification.id), now_ms(), notification.body))
+    return headers
 
 
 def tls_context(ca_file: str = "", cert_file: str = "", key_file: str = "") -> ssl.SSLContext:

@@ -24,6 +24,7 @@ _CODES = {
     "MESSAGE_NOT_WELL_FORMED": (400, "structure"),
     "MISSING_OR_INVALID_HEADER": (401, "login"),
     "NO_RECORD_FOUND": (404, "not-found"),
+    "NOT_ACCEPTABLE": (406, "not-supported"),
     "NOT_SUPPORTED": (422, "not-supported"),
     "QUOTA_EXCEEDED": (429, "throttled"),
     "TOKEN_EXPIRED": (401, "expired"),

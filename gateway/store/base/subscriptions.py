@@ -32,6 +32,10 @@ class Subscriptions(Protocol):
         """
         ...
 
+    async def requested_subscriptions(self) -> list[str]:
+        """The ids of those that are still requested."""
+        ...
+
     async def due_heartbeats(self, now_ms: int) -> list[str]:
         """The active ones whose heartbeat is due, each of them once among all nodes; the next is a period later."""
         ...

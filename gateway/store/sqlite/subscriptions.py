@@ -19,7 +19,7 @@ REPLACE = (
 )
 REPLACE_RESOURCE = f"UPDATE subscription_resources SET ({rows.RESOURCE}) = (?, ?, ?) WHERE subscription_id = ?"  # noqa: S608
 SET_STATE = (
-    "UPDATE subscriptions SET state = ?1, reason = ?2,"
+    "UPDATE subscriptions SET state = ?1, reason = ?2, unproven = unproven AND ?1 <> 'active',"
     " heartbeat_ms = CASE ?1 WHEN 'active' THEN ?3 + 1000 * heartbeat_seconds END"
     " WHERE id = ?4 AND deleted_ms IS NULL AND (?5 = '[]' OR state IN (SELECT value FROM json_each(?5)))"
 )
@@ -27,6 +27,7 @@ HEARTBEATS = (
     "UPDATE subscriptions SET heartbeat_ms = ?1 + 1000 * heartbeat_seconds"
     " WHERE heartbeat_ms <= ?1 AND deleted_ms IS NULL RETURNING id"
 )
+REQUESTED = "SELECT id FROM subscriptions WHERE state = 'requested' AND deleted_ms IS NULL"
 DELETE = "UPDATE subscriptions SET deleted_ms = ? WHERE id = ? AND deleted_ms IS NULL"
 SET_PRIVATE = "UPDATE subscriptions SET private = ? WHERE id = ? AND deleted_ms IS NULL"
 WHOLE = (
@@ -59,6 +60,10 @@ class Subscriptions(Engine):
     ) -> bool:
         values = (state, reason, now_ms(), subscription_id, rows.json_text(was))
         return await self._write(lambda connection: connection.execute(SET_STATE, values).rowcount > 0)
+
+    async def requested_subscriptions(self) -> list[str]:
+        found = await self._read(lambda connection: connection.execute(REQUESTED).fetchall())
+        return [row[0] for row in found]
 
     async def due_heartbeats(self, now_ms: int) -> list[str]:
         found = await self._write(lambda connection: connection.execute(HEARTBEATS, (now_ms,)).fetchall())

@@ -100,7 +100,12 @@ def fact(body: bytes, path: str) -> str:
 
 
 @pytest.mark.rule(
-    "nems-same-bytes", "nems-order", "nems-each-mailbox", "nems-delivery-workflow", "nems-one-copy", "nems-match-explicit"
+    "nems-same-bytes",
+    "nems-order",
+    "nems-each-mailbox",
+    "nems-delivery-workflow",
+    "nems-one-copy",
+    "nems-match-explicit",
 )
 def test_every_published_message_reaches_its_mailboxes_byte_for_byte(
     gateway: Gateway, mesh: LocalMesh, examples: Path

@@ -6,14 +6,12 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
 import pytest
 
 from gateway.demo import TOPIC
-from tests.harness import Gateway, Listener, eventually, message
-
-FHIR = {"Content-Type": "application/fhir+json"}
-IG = "http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition/"
+from tests.contract.r4 import acts
+from tests.contract.r4.acts import EXTENSIONS, FHIR, create, resource, token
+from tests.harness import Gateway, Listener, eventually, message, nems_headers
 
 
 @pytest.fixture(scope="module")
@@ -21,22 +19,6 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway without MESH."""
     with Gateway(tmp_path_factory.mktemp("gateway")) as running:
         yield running
-
-
-def resource(endpoint: str = "http://127.0.0.1:9/", **changed: Any) -> dict[str, Any]:
-    channel = {"type": "rest-hook", "endpoint": endpoint, "payload": "application/fhir+json"}
-    return {
-        "resourceType": "Subscription",
-        "status": "requested",
-        "reason": "Tests",
-        "criteria": f"{TOPIC}pds-change-of-gp-1",
-        "channel": channel | changed.pop("channel", {}),
-        **changed,
-    }
-
-
-def create(gateway: Gateway, body: dict[str, Any]) -> httpx.Response:
-    return gateway.http.post("/R4/Subscription", content=json.dumps(body), headers=FHIR)
 
 
 def test_create_read_delete(gateway: Gateway, listener: Listener) -> None:
@@ -95,9 +77,9 @@ def test_the_claim_check_gives_the_original(gateway: Gateway, listener: Listener
     gateway.http.delete(place)
 
 
-def test_headers_are_not_shown_again(gateway: Gateway) -> None:
+def test_headers_are_shown_when_they_are_set_and_not_again(gateway: Gateway) -> None:
     made = create(gateway, resource("http://127.0.0.1:9/h", channel={"header": ["X-Api-Key: secret"]}))
-    assert "secret" not in made.text
+    assert made.json()["channel"]["header"] == ["X-Api-Key: secret"]
     assert "secret" not in gateway.http.get(made.headers["Location"]).text
 
 
@@ -109,8 +91,8 @@ def test_subscriptions_are_there_after_a_restart(gateway: Gateway, listener: Lis
     listener.wait_for(1)
 
 
-FILTER = {"extension": [{"url": f"{IG}backport-filter-criteria", "valueString": "Patient?x=y"}]}
-CHANNEL_TYPE = {"extension": [{"url": f"{IG}backport-channel-type", "valueCoding": {"code": "zulip"}}]}
+FILTER = {"extension": [{"url": f"{EXTENSIONS}backport-filter-criteria", "valueString": "Patient?x=y"}]}
+CHANNEL_TYPE = {"extension": [{"url": f"{EXTENSIONS}backport-channel-type", "valueCoding": {"code": "zulip"}}]}
 
 
 @pytest.mark.parametrize(
@@ -171,19 +153,9 @@ def test_another_place_is_not_found(gateway: Gateway) -> None:
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
-CLOSED = """
-applications:
-  - {id: one, name: One, asids: ["200000000001"], publish: ["*"], subscribe: ["*"], subscription_kinds: [generic]}
-  - {id: two, name: Two, asids: ["200000000002"], subscribe: ["*"], subscription_kinds: [explicit]}
-"""
-
-
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
-    folder = tmp_path_factory.mktemp("closed")
-    (folder / "applications.yaml").write_text(CLOSED)
-    environment = {"GATEWAY_SECURITY__MODE": "closed", "GATEWAY_APPLICATIONS": str(folder / "applications.yaml")}
-    with Gateway(folder, **environment) as running:
+    with acts.closed(tmp_path_factory.mktemp("closed")) as running:
         yield running
 
 
@@ -199,29 +171,39 @@ def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     ],
 )
 def test_closed_webhooks_go_to_public_addresses_by_tls(closed: Gateway, endpoint: str) -> None:
-    answer = closed.http.post(
-        "/R4/Subscription", content=json.dumps(resource(endpoint)), headers={**FHIR, "fromASID": "200000000001"}
-    )
+    answer = create(closed, resource(endpoint), token(closed))
     assert answer.status_code == 422
     assert answer.json()["issue"][0]["expression"] == ["Subscription.channel.endpoint"]
 
 
 def test_closed_a_name_that_leads_to_a_private_address_is_not_reached(closed: Gateway) -> None:
-    body = json.dumps(resource("https://localhost:1/"))
-    made = closed.http.post("/R4/Subscription", content=body, headers={**FHIR, "fromASID": "200000000001"})
+    made = create(closed, resource("https://localhost:1/"), token(closed))
     assert made.status_code == 201
-    closed.publish(message(), fromASID="200000000001")
+    closed.publish(message(), **nems_headers(fromASID="200000000001"))
     eventually(lambda: [one.state for trace in closed.events() for one in trace.deliveries] == ["dead"])
     assert closed.events()[0].deliveries[0].attempts[0].detail == "the host has no public address"
 
 
 def test_closed_kinds_and_owners_are_held(closed: Gateway) -> None:
-    body = json.dumps(resource("https://hooks.example.org/"))
-    refused = closed.http.post("/R4/Subscription", content=body, headers={**FHIR, "fromASID": "200000000002"})
-    assert refused.status_code == 403
-    place = closed.http.post("/R4/Subscription", content=body, headers={**FHIR, "fromASID": "200000000001"}).headers[
-        "Location"
-    ]
-    assert closed.http.get(place, headers={"fromASID": "200000000002"}).status_code == 404
-    assert closed.http.get(place, headers={"fromASID": "200000000001"}).status_code == 200
-    assert closed.http.delete(place, headers={"fromASID": "200000000001"}).status_code == 204
+    body = resource("https://hooks.example.org/")
+    one, two = token(closed, "one"), token(closed, "two")
+    assert create(closed, body, two).status_code == 403
+    place = create(closed, body, one).headers["Location"]
+    assert closed.http.get(place, headers=two).status_code == 404
+    assert closed.http.get(place, headers=one).status_code == 200
+    assert closed.http.delete(place, headers=two).status_code == 404
+    assert closed.http.delete(place, headers=one).status_code == 204
+
+
+def test_closed_nobody_without_a_token_is_known(closed: Gateway) -> None:
+    for path in (
+        "Subscription",
+        "Subscription/x",
+        "Subscription/$status",
+        "Subscription/x/$events",
+        "Basic",
+        "Binary/x",
+    ):
+        answer = closed.http.get(f"/R4/{path}")
+        assert (answer.status_code, answer.json()["resourceType"]) == (401, "OperationOutcome"), path
+    assert closed.http.get("/R4/metadata").status_code == 200

@@ -6,8 +6,11 @@ ALTER TABLE subscriptions ADD COLUMN reason TEXT NOT NULL DEFAULT '';      -- wh
 ALTER TABLE subscriptions ADD COLUMN payload TEXT NOT NULL DEFAULT '';     -- the media type asked for
 ALTER TABLE subscriptions ADD COLUMN timeout_seconds INTEGER;
 ALTER TABLE subscriptions ADD COLUMN heartbeat_seconds INTEGER;
+ALTER TABLE subscriptions ADD COLUMN unproven INTEGER NOT NULL DEFAULT 0;  -- its endpoint was never active
 ALTER TABLE subscriptions ADD COLUMN heartbeat_ms INTEGER;                 -- when the next heartbeat is due
 CREATE INDEX subscriptions_by_heartbeat ON subscriptions (heartbeat_ms) WHERE heartbeat_ms IS NOT NULL;
+
+CREATE INDEX subscriptions_requested ON subscriptions (id) WHERE state = 'requested' AND deleted_ms IS NULL;
 
 -- Apart from subscriptions: it changes with every event.
 CREATE TABLE event_counts (
