@@ -48,7 +48,7 @@ from gateway.resources import folder
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
-from gateway.store.sqlite import SqliteStore
+from gateway.store import chosen
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.subscription import Kind, Terms
@@ -76,7 +76,7 @@ class Gateway:
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
-        self.store = SqliteStore(settings.store.path, settings.store.max_waiting)
+        self.store = chosen.store(settings.store)
         self.index = Index()
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
         self.book = Book(self.store, self.index, self._still_allowed, self.sealer)

@@ -37,10 +37,9 @@ def serve(config: Config = None) -> None:
 @app.command()
 def migrate(config: Config = None) -> None:
     """Bring the database up to this release; `gateway serve` does so itself on SQLite."""
-    from gateway.store.sqlite.database import migrate_file
+    from gateway.store import chosen
 
-    path = configuration.load(config).store.path
-    applied = migrate_file(path)
+    applied = chosen.migrate(configuration.load(config).store)
     for migration in applied:
         typer.echo(f"applied {migration.number:04} {migration.name}")
     if not applied:
@@ -77,7 +76,7 @@ def list_events(
     """The newest events."""
     from gateway import trace
 
-    trace.print_events(configuration.load(config).store.path, limit, as_json=as_json)
+    trace.print_events(configuration.load(config).store, limit, as_json=as_json)
 
 
 @events.command("show")
@@ -87,7 +86,7 @@ def show_event(
     """One event: what came in, which subscriptions matched, each delivery and each attempt."""
     from gateway import trace
 
-    trace.print_event(configuration.load(config).store.path, identity, as_json=as_json)
+    trace.print_event(configuration.load(config).store, identity, as_json=as_json)
 
 
 def main() -> None:

@@ -6,6 +6,7 @@ NEMS publisher would; and a table tells what became of each.
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import http.server
 import os
@@ -27,9 +28,10 @@ from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.resources import folder as resource_folder
-from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.settings import StoreSettings
+from gateway.store.base import DeliveryTrace, EventTrace, Store
+from gateway.store.chosen import ask
 from gateway.store.sqlite.database import lock
-from gateway.store.sqlite.reader import SqliteReader
 from gateway.trace import plain_console, plain_table
 from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
 
@@ -138,9 +140,8 @@ class Demo:
         for name in EVENTS:
             interaction = f"urn:nhs:names:services:events:{name}.Write"
             self._post("/STU3/Events/1/$process-message", _sample(name), {**NEMS_HEADERS, "InteractionID": interaction})
-        with contextlib.closing(SqliteReader(self._database)) as reader:
-            traces = _await_end(reader)
-        self._console.print(_table(traces))
+        store = StoreSettings(url=f"sqlite:///{self._database}", max_waiting=1)
+        self._console.print(_table(ask(store, _await_end)))
 
     def _subscribe(self, event: str, webhook: str) -> None:
         interaction = "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost"
@@ -234,16 +235,16 @@ def _webhook() -> Iterator[str]:
         server.shutdown()
 
 
-def _await_end(reader: SqliteReader) -> list[EventTrace]:
+async def _await_end(store: Store) -> list[EventTrace]:
     """The traces of the published events, oldest first, once each delivery has ended or patience has."""
     deadline = time.monotonic() + _PATIENCE_SECONDS
     while True:
-        events = reversed(reader.events(len(EVENTS)))
-        traces = [trace for trace in (reader.trace(event.row_id) for event in events) if trace]
+        events = reversed(await store.events(len(EVENTS)))
+        traces = [trace for event in events if (trace := await store.trace(event.row_id))]
         ended = len(traces) == len(EVENTS) and all(one.ended_ms for trace in traces for one in trace.deliveries)
         if ended or time.monotonic() > deadline:
             return traces
-        time.sleep(0.05)
+        await asyncio.sleep(0.05)
 
 
 def _table(traces: list[EventTrace]) -> Table:

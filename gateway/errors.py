@@ -6,6 +6,7 @@
     ├── Refusal              what came in is refused: Issues that say what and where
     ├── Throttled            the application has made more requests than it may: it may try again later
     └── Unavailable          the store cannot take it now: the sender may try again later
+        └── Away             nobody answers at the database
 
 What an Issue says never holds a value taken from a message: a message is about a patient, and the text
 of an issue reaches logs.
@@ -78,3 +79,7 @@ class Unavailable(GatewayError):
     def __init__(self, why: str, retry_after_seconds: int = 5) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(why)
+
+
+class Away(Unavailable):
+    """Nobody answers at the database; unlike other refusals, this has nothing to do with what was asked."""

@@ -37,6 +37,11 @@ class Ids:
         return self._last
 
 
+def first_at(ms: int) -> int:
+    """The least id of that millisecond since 1970: ids below it are of before."""
+    return max(0, ms - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
+
+
 def show(row_id: int) -> str:
     """The id as a person sees it: 13 signs."""
     pairs = _PAIRS

@@ -120,11 +120,16 @@ class StoreSettings(_Section):
 
     @model_validator(mode="after")
     def _known_engine(self) -> Self:
-        if self.url.startswith("postgresql://"):
-            raise ValueError("PostgreSQL is not in this release: use sqlite:///path")
-        if not self.url.startswith("sqlite:///") or len(self.url) == len("sqlite:///"):
-            raise ValueError("must be sqlite:///path")
+        parts = urlsplit(self.url)
+        file = parts.scheme == "sqlite" and self.url.startswith("sqlite:///") and len(self.url) > len("sqlite:///")
+        if not file and not (self.many_nodes and parts.path.strip("/")):
+            raise ValueError("must be sqlite:///path or postgresql://user:password@host:port/database")
         return self
+
+    @property
+    def many_nodes(self) -> bool:
+        """Whether several gateways may share it: PostgreSQL."""
+        return self.url.startswith("postgresql://")
 
     @property
     def path(self) -> Path:

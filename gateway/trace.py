@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,14 +12,14 @@ from gateway import ids
 from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.events import Event
+from gateway.settings import StoreSettings
 from gateway.store.base import DeliveryTrace, EventTrace
-from gateway.store.sqlite.reader import SqliteReader
+from gateway.store.chosen import ask
 
 
-def print_events(database: Path, limit: int, *, as_json: bool) -> None:
-    """Print the newest events of the store at `database`."""
-    with contextlib.closing(SqliteReader(database)) as reader:
-        found = reader.events(limit)
+def print_events(settings: StoreSettings, limit: int, *, as_json: bool) -> None:
+    """Print the newest events of the store."""
+    found = ask(settings, lambda store: store.events(limit))
     if as_json:
         _print_json([_event(event) for event in found])
         return
@@ -33,7 +31,7 @@ def print_events(database: Path, limit: int, *, as_json: bool) -> None:
     plain_console().print(table if found else "no events yet")
 
 
-def print_event(database: Path, identity: str, *, as_json: bool) -> None:
+def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> None:
     """Print all that is known of one event.
 
     Raises:
@@ -43,8 +41,7 @@ def print_event(database: Path, identity: str, *, as_json: bool) -> None:
         row_id = ids.parse(identity)
     except ValueError as error:
         raise ConfigurationError(f"{identity}: {error}") from None
-    with contextlib.closing(SqliteReader(database)) as reader:
-        trace = reader.trace(row_id)
+    trace = ask(settings, lambda store: store.trace(row_id))
     if trace is None:
         raise ConfigurationError(f"{identity}: there is no such event")
     if as_json:

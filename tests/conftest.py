@@ -9,6 +9,7 @@ import pytest
 
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener
+from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -42,3 +43,10 @@ def listener() -> Iterator[Listener]:
     """A webhook listener."""
     with Listener() as listening:
         yield listening
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """One PostgreSQL server for a run of the tests; each test asks it for a database of its own."""
+    with PostgresServer(fsync=False) as server:
+        yield server

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.server
 import os
 import signal
@@ -13,18 +12,20 @@ import sys
 import threading
 import time
 import uuid
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 import httpx
 
 from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
 from gateway.faces.nems import jwt
 from gateway.resources import folder
-from gateway.store.base import EventTrace
-from gateway.store.sqlite.reader import SqliteReader
+from gateway.settings import StoreSettings
+from gateway.store.base import EventTrace, Store
+from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
@@ -32,6 +33,7 @@ from mesh.sandbox.run import LocalMesh
 __all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX", "nems_subscription"]
 
 GATEWAY_MAILBOX = "GATEWAY01"
+T = TypeVar("T")
 
 
 def free_port() -> int:
@@ -167,8 +169,15 @@ class Gateway:
 
     def events(self) -> list[EventTrace]:
         """The traces of all events, newest first, read as `gateway events` reads them."""
-        with contextlib.closing(SqliteReader(self.database)) as reader:
-            return [trace for event in reader.events(100_000) if (trace := reader.trace(event.row_id))]
+
+        async def read(store: Store) -> list[EventTrace]:
+            return [trace for event in await store.events(100_000) if (trace := await store.trace(event.row_id))]
+
+        return self.ask(read)
+
+    def ask(self, question: Callable[[Store], Awaitable[T]]) -> T:
+        """What `question` finds in the gateway's store."""
+        return ask(StoreSettings(url=self.environment["GATEWAY_STORE__URL"], max_waiting=1), question)
 
     def wait_until_idle(self, seconds: float = 20) -> None:
         """Wait until every delivery is delivered or dead."""

@@ -104,7 +104,7 @@ OWN_TLS = {f"HTTP__TLS_{name}_FILE": __file__ for name in ("CERT", "KEY", "CLIEN
         ({"SECURITY__MODE": "shut"}, "security.mode (GATEWAY_SECURITY__MODE): "),
         ({"SECURITY__MODE": "closed"}, "set GATEWAY_APPLICATIONS"),
         ({"STORE__URL": "mysql://x"}, "store (GATEWAY_STORE): must be sqlite:///path"),
-        ({"STORE__URL": "postgresql://x"}, "PostgreSQL is not in this release"),
+        ({"STORE__URL": "postgresql://x"}, "must be sqlite:///path or postgresql://"),
         ({"DELIVERY__RETRY_SECONDS": "[1, x]"}, "delivery.retry_seconds (GATEWAY_DELIVERY__RETRY_SECONDS): "),
         ({"DELIVERY__RETRY_SECONDS": "-1"}, "delivery.retry_seconds"),
         ({"DELIVERY__LEASE_SECONDS": "1"}, "delivery.lease_seconds must be more than the longest attempt"),

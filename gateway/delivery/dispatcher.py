@@ -86,7 +86,7 @@ class Dispatcher:
         left = self._lanes.clear()
         await self._lanes.wait(self._settings.shutdown_seconds)
         await asyncio.gather(*self._recording)
-        await self._store.release([claimed.delivery.id for claimed in left], now_ms())
+        await self._store.release([claimed.delivery for claimed in left], now_ms())
 
     async def _run(self) -> None:
         while not self._stopping:

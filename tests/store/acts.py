@@ -7,6 +7,8 @@ from gateway.store.base import Acceptance, DeliveryTrace, Store
 from tests.samples import delivery, event
 
 SOON, LATER, MUCH_LATER = 2_000_000_000_000, 2_000_000_060_000, 2_000_000_600_000
+MOMENT = 5_000
+"""Times of two calls count as the same within this: an engine may keep them by another clock than the caller's."""
 
 
 async def accept(store: Store, deliveries: int = 1, lease_ms: int = 0) -> tuple[Event, list[Delivery]]:

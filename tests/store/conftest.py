@@ -8,12 +8,14 @@ from pathlib import Path
 import pytest
 
 from gateway.store.base import Store
-from tests.store.engines import Engine, Sqlite
+from tests.store.engines import Engine, Postgres, Sqlite
 
 
-@pytest.fixture(params=["sqlite"])
-def engine(tmp_path: Path) -> Engine:
-    return Sqlite(tmp_path)
+@pytest.fixture(params=["sqlite", "postgres"])
+def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Engine:
+    if request.param == "sqlite":
+        return Sqlite(tmp_path)
+    return Postgres(request.getfixturevalue("postgres").database())
 
 
 @pytest.fixture

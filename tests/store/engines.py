@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Protocol
 
 from gateway.store.base import Store
+from gateway.store.postgres import PostgresStore
 from gateway.store.sqlite import SqliteStore
 
 
@@ -25,3 +26,13 @@ class Sqlite:
 
     def store(self, max_waiting: int = 10_000) -> SqliteStore:
         return SqliteStore(self.path, max_waiting)
+
+
+class Postgres:
+    """A PostgreSQL database at `url`, migrated."""
+
+    def __init__(self, url: str) -> None:
+        self.url = url
+
+    def store(self, max_waiting: int = 10_000) -> PostgresStore:
+        return PostgresStore(self.url, max_waiting)

@@ -5,7 +5,7 @@ from dataclasses import replace
 from gateway.clock import now_ms
 from gateway.store.base import Store
 from tests.samples import subscription
-from tests.store.acts import SOON
+from tests.store.acts import MOMENT, SOON
 
 
 async def test_subscriptions_are_read_back_whole(store: Store) -> None:
@@ -73,10 +73,10 @@ async def test_a_heartbeat_is_due_once_a_period_while_the_subscription_is_active
     for one in (beating, quiet):
         await store.set_subscription_state(one.id, "active")
     after = now_ms()
-    assert await store.due_heartbeats(before + 9_999) == []
-    assert await store.due_heartbeats(after + 10_000) == [beating.id]
-    assert await store.due_heartbeats(after + 19_999) == []
-    assert await store.due_heartbeats(after + 20_000) == [beating.id]
+    assert await store.due_heartbeats(before + 10_000 - MOMENT) == []
+    assert await store.due_heartbeats(after + 10_000 + MOMENT) == [beating.id]
+    assert await store.due_heartbeats(after + 20_000) == []
+    assert await store.due_heartbeats(after + 20_000 + 2 * MOMENT) == [beating.id]
     await store.set_subscription_state(beating.id, "error")
     assert await store.due_heartbeats(after + 99_000) == []
 

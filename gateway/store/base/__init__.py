@@ -48,10 +48,18 @@ class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces,
         ...
 
     async def open(self) -> None:
-        """Connect, migrate where that needs no set-up, and release what a dead process left claimed.
+        """Connect; where this process is alone, migrate, and release what a dead one left claimed.
 
         Raises:
-            ConfigurationError: the database cannot be used.
+            ConfigurationError: the database cannot be used, or is not migrated.
+        """
+        ...
+
+    async def open_to_read(self) -> None:
+        """Connect to ask only; another process may have it open.
+
+        Raises:
+            ConfigurationError: there is no such database, it cannot be read, or is not migrated.
         """
         ...
 

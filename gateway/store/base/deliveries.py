@@ -32,8 +32,8 @@ class Deliveries(Protocol):
         """Keep an attempt and, unless another has taken the delivery over, the state it leaves that in."""
         ...
 
-    async def release(self, delivery_ids: Sequence[int], now_ms: int) -> None:
-        """Give back claimed deliveries that were not attempted."""
+    async def release(self, held: Sequence[Delivery], now_ms: int) -> None:
+        """Give back deliveries that were not attempted; those that another has claimed since stay with it."""
         ...
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:

@@ -12,7 +12,7 @@ from typing import IO
 from gateway.clock import now_ms
 from gateway.errors import ConfigurationError
 from gateway.ids import INSTANCE_BITS
-from gateway.store.migration import Migration, missing
+from gateway.store.migration import Migration, missing, names
 
 MIGRATIONS = Path(__file__).with_name("migrations")
 # Bodies are 4 to 20 KB: pages of 16 KB would stay half empty, pages of 4 KB chain several.
@@ -34,8 +34,23 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:
-    """A connection that only reads; of one thread at a time."""
-    return sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+    """A connection that only reads; of one thread at a time.
+
+    Raises:
+        ConfigurationError: there is no database at `path`, or it cannot be read.
+    """
+    if not path.is_file():
+        raise ConfigurationError(
+            f"{path}: there is no such database; start `gateway serve` first, or set GATEWAY_STORE__URL"
+        )
+    try:
+        connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
+        steps = missing_migrations(connection)
+    except sqlite3.Error as error:
+        raise ConfigurationError(f"{path}: not a database of the gateway ({error})") from None
+    if steps:
+        raise ConfigurationError(f"{path}: run `gateway migrate` first; migrations are missing: {names(steps)}")
+    return connection
 
 
 def missing_migrations(connection: sqlite3.Connection) -> list[Migration]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 
-from gateway.events import Attempt, Verdict
+from gateway.events import Attempt, Delivery, Verdict
 from gateway.store import rows
 from gateway.store.base import Claimed
 from gateway.store.sqlite.engine import Engine
@@ -34,7 +34,7 @@ RECORD = (
     " ended_ms = ?5 WHERE id = ?6 AND ((state = 'sending' AND claim = ?7)"
     " OR (?1 = 'delivered' AND state IN ('pending', 'sending', 'dead')))"
 )
-RELEASE = "UPDATE deliveries SET state = 'pending', next_ms = ? WHERE id = ? AND state = 'sending'"
+RELEASE = "UPDATE deliveries SET state = 'pending', next_ms = ? WHERE id = ? AND state = 'sending' AND claim = ?"
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = ? AND remote_id <> ''"
 
 
@@ -48,9 +48,9 @@ class Deliveries(Engine):
     async def record(self, verdict: Verdict) -> None:
         await self._write(lambda connection: _record(connection, verdict))
 
-    async def release(self, delivery_ids: Sequence[int], now_ms: int) -> None:
-        ids = [(now_ms, delivery_id) for delivery_id in delivery_ids]
-        await self._write(lambda connection: connection.executemany(RELEASE, ids))
+    async def release(self, held: Sequence[Delivery], now_ms: int) -> None:
+        values = [(now_ms, one.id, one.claim) for one in held]
+        await self._write(lambda connection: connection.executemany(RELEASE, values))
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:
         row = await self._read(lambda connection: connection.execute(WITH_REMOTE_ID, (remote_id,)).fetchone())

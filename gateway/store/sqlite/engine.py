@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import sqlite3
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -36,26 +37,33 @@ class Engine:
 
     async def open(self) -> None:
         """Make the file if it is missing, migrate it, and release what a dead process left claimed."""
-        self._lock = database.lock(self._path)
+        held = database.lock(self._path)
         try:
-            self._connection = database.connect(self._path)
-            database.migrate(self._connection)
-            self._instance = database.instance(self._connection)
+            connection = database.connect(self._path)
+            database.migrate(connection)
+            self._instance = database.instance(connection)
             # We hold the lock, so whoever claimed these is gone: their leases end now.
-            self._connection.execute(RELEASE_ALL, (now_ms(),))
-            self._reading = database.connect_to_read(self._path)
+            connection.execute(RELEASE_ALL, (now_ms(),))
         except (sqlite3.Error, ConfigurationError) as error:
-            self._lock.close()
+            held.close()
             raise ConfigurationError(f"store {self._path}: {error}") from None
+        await self.open_to_read()
+        self._writer = GroupWriter(connection, self._max_waiting)
+        # In the order of closing: what the writer has under way needs the connection, and that the lock.
+        self._closing.callback(held.close)
+        self._closing.callback(connection.close)
+        self._closing.push_async_callback(self._writer.close)
+
+    async def open_to_read(self) -> None:
+        """Connect to a file that is there and migrated; nothing of it is changed."""
+        self._reading = database.connect_to_read(self._path)
         self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="read")
-        self._writer = GroupWriter(self._connection, self._max_waiting)
+        self._closing = contextlib.AsyncExitStack()
+        self._closing.callback(self._reading.close)
+        self._closing.callback(self._read_thread.shutdown)
 
     async def close(self) -> None:
-        await self._writer.close()
-        self._read_thread.shutdown()
-        self._reading.close()
-        self._connection.close()
-        self._lock.close()
+        await self._closing.aclose()
 
     async def check(self) -> dict[str, str]:
         try:

@@ -35,9 +35,10 @@ def trace(connection: sqlite3.Connection, row_id: int) -> EventTrace | None:
 
 
 def _deliveries(connection: sqlite3.Connection, event_id: int) -> tuple[DeliveryTrace, ...]:
-    attempts = _attempts(connection, event_id)
+    told = connection.execute(DELIVERIES, (event_id,)).fetchall()
+    attempts = _attempts(connection, event_id)  # after the deliveries: one that has ended has its attempts
     found = []
-    for *columns, state, next_ms, remote_id, ended_ms, collected_ms in connection.execute(DELIVERIES, (event_id,)):
+    for *columns, state, next_ms, remote_id, ended_ms, collected_ms in told:
         delivery = rows.delivery_of(tuple(columns))
         tried = tuple(attempts[delivery.id])
         found.append(DeliveryTrace(delivery, state, next_ms, remote_id, ended_ms, tried, collected_ms))

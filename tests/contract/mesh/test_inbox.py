@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,6 @@ from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from gateway.store.base import InboxMessage
-from gateway.store.sqlite.reader import SqliteReader
 from mesh.mailbox import Mailbox
 from mesh.message import OutgoingMessage
 from mesh.sandbox.run import LocalMesh
@@ -40,8 +38,7 @@ def waiting(mesh: LocalMesh) -> list[str]:
 
 
 def remembered(gateway: Gateway, message_id: str) -> InboxMessage:
-    with contextlib.closing(SqliteReader(gateway.database)) as reader:
-        found = reader.inbox(message_id)
+    found = gateway.ask(lambda store: store.inbox(message_id))
     assert found
     return found
 

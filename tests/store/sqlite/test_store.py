@@ -11,7 +11,6 @@ import pytest
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import MIGRATIONS, migrate_file
-from gateway.store.sqlite.reader import SqliteReader
 from tests.store.acts import LATER, MUCH_LATER, SOON, accept
 
 
@@ -52,9 +51,10 @@ async def test_two_processes_cannot_open_one_database(tmp_path: Path, store: Sql
 
 async def test_a_database_may_be_read_while_a_gateway_has_it_open(tmp_path: Path, store: SqliteStore) -> None:
     one, _ = await accept(store)
-    reader = SqliteReader(tmp_path / "gateway.db")
-    assert reader.events(5) == [one]
-    reader.close()
+    reader = SqliteStore(tmp_path / "gateway.db")
+    await reader.open_to_read()
+    assert await reader.events(5) == [one]
+    await reader.close()
 
 
 async def test_a_store_that_cannot_be_written_says_so_and_recovers(tmp_path: Path, store: SqliteStore) -> None:
@@ -98,20 +98,20 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="not a database"):
         await SqliteStore(path).open()
     with pytest.raises(ConfigurationError, match="not a database"):
-        SqliteReader(path)
+        await SqliteStore(path).open_to_read()
 
 
-def test_a_missing_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
+async def test_a_missing_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="there is no such database"):
-        SqliteReader(tmp_path / "none.db")
+        await SqliteStore(tmp_path / "none.db").open_to_read()
     assert not (tmp_path / "none.db").exists()
 
 
-def test_an_unmigrated_database_is_not_read(tmp_path: Path) -> None:
+async def test_an_unmigrated_database_is_not_read(tmp_path: Path) -> None:
     path = tmp_path / "old.db"
     connection = sqlite3.connect(path)
     connection.execute("CREATE TABLE migrations (number INTEGER PRIMARY KEY)")
     connection.commit()
     connection.close()
     with pytest.raises(ConfigurationError, match="run `gateway migrate` first; migrations are missing: initial"):
-        SqliteReader(path)
+        await SqliteStore(path).open_to_read()

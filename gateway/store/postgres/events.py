@@ -1,0 +1,135 @@
+"""Events in PostgreSQL: a group of them is one statement, and so one round trip and one commit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+
+from gateway.errors import Unavailable
+from gateway.events import NUMBERED, Event
+from gateway.store import rows
+from gateway.store.base import Acceptance, InboxMessage, Kept
+from gateway.store.group import Group
+from gateway.store.postgres.database import Connection
+from gateway.store.postgres.engine import Engine, columns
+from gateway.store.postgres.inbox import add_with_event
+
+# Of events that are kept once, only those whose name is new; what else the group holds is kept with them. Subscriptions
+# are counted in the order of their ids, so that two nodes do not wait for each other.
+ACCEPT = """
+WITH clock AS MATERIALIZED (SELECT clock_ms() - $1::bigint AS ahead),
+named AS (
+    INSERT INTO event_names SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[])
+    ON CONFLICT DO NOTHING RETURNING row_id
+),
+kept AS MATERIALIZED (
+    SELECT id FROM unnest($6::bigint[]) AS given (id)
+    WHERE id <> ALL ($5::bigint[]) OR id IN (SELECT row_id FROM named)
+),
+new_events AS (
+    INSERT INTO events SELECT * FROM unnest(
+        $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
+        $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]
+    ) AS given (id) WHERE id IN (SELECT id FROM kept)
+),
+new_originals AS (
+    INSERT INTO originals SELECT * FROM unnest($6::bigint[], $19::text[], $20::text[], $21::bytea[]) AS given (id)
+    WHERE id IN (SELECT id FROM kept)
+),
+given AS MATERIALIZED (
+    SELECT * FROM unnest(
+        $22::bigint[], $23::bigint[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
+        $30::text[], $31::bigint[], $32::text[]
+    ) AS t (id, of, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, counted)
+    WHERE of IN (SELECT id FROM kept)
+),
+counts AS (
+    INSERT INTO event_counts
+    SELECT counted, count(*) FROM given WHERE counted IS NOT NULL GROUP BY counted ORDER BY counted
+    ON CONFLICT (subscription_id) DO UPDATE SET events = event_counts.events + excluded.events
+    RETURNING subscription_id, events
+),
+numbered AS MATERIALIZED (
+    SELECT id, events + 1 - row_number() OVER (PARTITION BY counted ORDER BY given.id DESC) AS number
+    FROM given JOIN counts ON subscription_id = counted
+),
+new_deliveries AS (
+    INSERT INTO deliveries
+        (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number)
+    SELECT id, of, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms + ahead,
+        COALESCE(number, 0)
+    FROM clock, given LEFT JOIN numbered USING (id)
+)
+SELECT id, 0 FROM kept UNION ALL SELECT id, number FROM numbered
+"""
+ADD_NAME = "INSERT INTO event_names VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+FIRST = "SELECT row_id FROM event_names WHERE event_id = $1 AND source = $2 AND application = $3"
+NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT $1"  # noqa: S608  # our own column names
+
+
+class Events(Engine):
+    """Keeps events."""
+
+    async def open(self) -> None:
+        await super().open()
+        self._accepting: Group[Acceptance, Kept] = Group(self._accept, self._max_waiting)
+        self._closing.push_async_callback(self._accepting.close)
+
+    async def accept(self, acceptance: Acceptance) -> Kept:
+        if self._accepting.crowded:
+            raise Unavailable("too many events wait to be stored")
+        if inbox := acceptance.inbox:
+            return await self._transact(lambda connection: self._accept_with_inbox(connection, acceptance, inbox))
+        return await self._accepting.submit(acceptance)
+
+    async def events(self, limit: int) -> list[Event]:
+        return [rows.event_of(row) for row in await self._fetch(NEWEST, limit)]
+
+    async def _accept(self, group: Sequence[Acceptance]) -> list[Kept]:
+        kept = dict(await self._fetch(ACCEPT, self._clock(), *_columns(group)))
+        return [
+            _kept(one, kept) if one.event.row_id in kept else Kept(await self._first_of(one.event)) for one in group
+        ]
+
+    async def _first_of(self, event: Event) -> int:
+        """The row id of the event that has that name already."""
+        return int((await self._first(FIRST, *_name(event)))[0])
+
+    async def _accept_with_inbox(self, connection: Connection, one: Acceptance, inbox: InboxMessage) -> Kept:
+        """Such a message makes one event, and may tell of one that is there already."""
+        event, first = one.event, one.event.row_id
+        if one.once and await connection.execute(ADD_NAME, *_name(event), first) != "INSERT 0 1":
+            first = await connection.fetchval(FIRST, *_name(event))
+        known = await add_with_event(connection, inbox, first)
+        if known is not None or first != event.row_id:
+            return Kept(first if known is None else known)
+        alone = replace(one, once=False)
+        return _kept(one, dict(await connection.fetch(ACCEPT, self._clock(), *_columns([alone]))))
+
+
+def _kept(one: Acceptance, kept: Mapping[int, int]) -> Kept:
+    return Kept(numbers={each.id: kept[each.id] for each in one.deliveries if each.form in NUMBERED})
+
+
+def _name(event: Event) -> tuple[str, str, str]:
+    return event.id, event.source, event.application
+
+
+def _columns(group: Sequence[Acceptance]) -> list[list[object]]:
+    """The arrays of ACCEPT: of names, events, originals and deliveries."""
+    events = [one.event for one in group]
+    originals = [event.original for event in events]
+    return [
+        *columns(((*_name(one.event), one.event.row_id) for one in group if one.once), 4),
+        *columns(map(rows.event_row, events), 13),
+        *columns(((one.form, one.media_type, one.body) for one in originals), 3),
+        *columns((row for one in group for row in _deliveries(one)), 11),
+    ]
+
+
+def _deliveries(acceptance: Acceptance) -> Iterator[rows.Row]:
+    for one in acceptance.deliveries:
+        leased = one.id in acceptance.leased
+        state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", acceptance.event.received_ms)
+        *row, _ = rows.delivery_row(one, state, next_ms)
+        yield (*row, one.subscriptions[0] if one.form in NUMBERED else None)

@@ -1,0 +1,16 @@
+"""The PostgreSQL store: its concerns, joined."""
+
+from __future__ import annotations
+
+from gateway.store.postgres.deliveries import Deliveries
+from gateway.store.postgres.events import Events
+from gateway.store.postgres.identity import Identity
+from gateway.store.postgres.inbox import Inbox
+from gateway.store.postgres.numbers import Numbers
+from gateway.store.postgres.subscriptions import Subscriptions
+from gateway.store.postgres.traces import Traces
+from gateway.store.postgres.tracking import Tracking
+
+
+class PostgresStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking):
+    """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

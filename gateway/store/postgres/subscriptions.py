@@ -1,0 +1,87 @@
+"""Subscriptions in PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gateway.store import rows
+from gateway.store.postgres.database import Connection
+from gateway.store.postgres.engine import Engine
+from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
+
+_VALUES = ", ".join(f"${number}" for number in range(1, rows.SUBSCRIPTION.count(",") + 2))
+ADD = f"INSERT INTO subscriptions ({rows.SUBSCRIPTION}) VALUES ({_VALUES})"  # noqa: S608  # our own column names
+REPLACE = (
+    f"UPDATE subscriptions SET ({rows.SUBSCRIPTION}) = ({_VALUES}), heartbeat_ms = NULL"  # noqa: S608
+    " WHERE id = $1 AND deleted_ms IS NULL"
+)
+SET_STATE = """
+UPDATE subscriptions SET state = $1, reason = $2,
+    heartbeat_ms = CASE WHEN $1 = 'active' THEN clock_ms() + 1000 * heartbeat_seconds END
+WHERE id = $3 AND deleted_ms IS NULL AND (cardinality($4::text[]) = 0 OR state = ANY ($4))
+"""
+HEARTBEATS = """
+WITH clock AS MATERIALIZED (SELECT $1::bigint + clock_ms() - $2::bigint AS now)
+UPDATE subscriptions SET heartbeat_ms = now + 1000 * heartbeat_seconds
+FROM clock WHERE heartbeat_ms <= now AND deleted_ms IS NULL RETURNING id
+"""
+SET_PRIVATE = "UPDATE subscriptions SET private = $1 WHERE id = $2 AND deleted_ms IS NULL"
+ADD_RESOURCE = f"INSERT INTO subscription_resources ({rows.RESOURCE}, subscription_id) VALUES ($1, $2, $3, $4)"  # noqa: S608
+REPLACE_RESOURCE = f"UPDATE subscription_resources SET ({rows.RESOURCE}) = ($1, $2, $3) WHERE subscription_id = $4"  # noqa: S608
+DELETE = "UPDATE subscriptions SET deleted_ms = $1 WHERE id = $2 AND deleted_ms IS NULL"
+WHOLE = (
+    f"SELECT {rows.SUBSCRIPTION}, {rows.RESOURCE} FROM subscriptions"  # noqa: S608
+    " JOIN subscription_resources ON subscription_id = id"
+)
+PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> $1 ORDER BY created_ms, id"
+ONE = f"{WHOLE} WHERE id = $1"
+ENTRIES = (
+    f"SELECT {rows.ENTRY} FROM subscriptions"  # noqa: S608
+    " WHERE face = $1 AND id > $2 AND deleted_ms IS NULL ORDER BY id LIMIT $3"
+)
+
+
+class Subscriptions(Engine):
+    """Keeps subscriptions."""
+
+    async def add_subscription(self, subscription: Subscription) -> None:
+        await self._transact(lambda connection: _add(connection, subscription))
+
+    async def replace_subscription(self, subscription: Subscription) -> bool:
+        return await self._transact(lambda connection: _replace(connection, subscription))
+
+    async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
+        return await self._execute(DELETE, now_ms, subscription_id) > 0
+
+    async def set_subscription_state(
+        self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
+    ) -> bool:
+        return await self._execute(SET_STATE, state, reason, subscription_id, list(was)) > 0
+
+    async def due_heartbeats(self, now_ms: int) -> list[str]:
+        return [row[0] for row in await self._fetch(HEARTBEATS, now_ms, self._clock())]
+
+    async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
+        return await self._execute(SET_PRIVATE, private, subscription_id) > 0
+
+    async def subscriptions(self, but_of: str = "") -> list[Subscription]:
+        return [rows.subscription_of(row) for row in await self._fetch(PRESENT, but_of)]
+
+    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
+        return [rows.entry_of(row) for row in await self._fetch(ENTRIES, face, after, limit)]
+
+    async def subscription(self, subscription_id: str) -> Subscription | None:
+        row = await self._first(ONE, subscription_id)
+        return rows.subscription_of(row) if row else None
+
+
+async def _add(connection: Connection, one: Subscription) -> None:
+    await connection.execute(ADD, *rows.subscription_row(one))
+    await connection.execute(ADD_RESOURCE, *rows.resource_row(one), one.id)
+
+
+async def _replace(connection: Connection, one: Subscription) -> bool:
+    if await connection.execute(REPLACE, *rows.subscription_row(one)) == "UPDATE 0":
+        return False
+    await connection.execute(REPLACE_RESOURCE, *rows.resource_row(one), one.id)
+    return True
