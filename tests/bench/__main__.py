@@ -27,6 +27,8 @@ SCENARIOS: dict[str, scenarios.Scenario] = {
     report.TOGETHER: scenarios.commit("together"),
     report.ECHO_XML: scenarios.echo("xml"),
     report.ACCEPT_XML: scenarios.accept("xml"),
+    report.ECHO_CLOUDEVENT: scenarios.echo("cloudevent"),
+    report.ACCEPT_CLOUDEVENT: scenarios.accept_cloudevent,
     report.APART: scenarios.commit("apart"),
 }
 
@@ -42,7 +44,8 @@ def main() -> None:
         sys.exit(f"bench: {error}")
     about = conditions(options.folder) | {
         "load average": f"{before} before, {load_average()} after",
-        "bodies": f"JSON of {len(message('json').body):,} bytes, XML of {len(message('xml').body):,}",
+        "bodies": f"JSON of {len(message('json').body):,} bytes, XML of {len(message('xml').body):,}, CloudEvent of"
+        f" {len(message('cloudevent').body):,}",
         "rounds": f"{options.rounds}, {options.seconds:g} s a scenario, {IN_FLIGHT} requests in flight",
     }
     report.print_report(console, about, results)

@@ -1,6 +1,6 @@
 """The load generator, a process of its own: so many connections, on each one request under way, as fast as answered.
 
-`python -m tests.bench.load PORT SYNTAX PATH SECONDS IN_FLIGHT` prints a `Load` as JSON.
+`python -m tests.bench.load PORT SYNTAX SECONDS IN_FLIGHT TOKEN` prints a `Load` as JSON.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import httptools
 import msgspec
 
 from gateway.serve import _loop_factory
-from tests.bench.messages import message
+from tests.bench.messages import Syntax, message
 
 
 @dataclass(frozen=True)
@@ -108,9 +108,9 @@ async def run(port: int, generator: Generator, seconds: float, in_flight: int) -
     return Load(answers, started, ended, cpu, hundredths[49] * 1000, hundredths[98] * 1000)
 
 
-def main(port: str, syntax: str, path: str, seconds: str, in_flight: str) -> None:
-    published = message("xml" if syntax == "xml" else "json")
-    generator = Generator(published.request(path), published.own_id)
+def main(port: str, syntax: Syntax, seconds: str, in_flight: str, token: str) -> None:
+    published = message(syntax, token)
+    generator = Generator(published.request(), published.own_id)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
         load = loop.run(run(int(port), generator, float(seconds), int(in_flight)))
     print(msgspec.json.encode(asdict(load)).decode())

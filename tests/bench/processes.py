@@ -82,24 +82,24 @@ class Receiver(Server):
 
 
 class Gateway(Server):
-    """`gateway serve` in open mode over a fresh SQLite file, with every default."""
+    """`gateway serve` over a fresh SQLite file, with every default, in open mode unless `environment` says more."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, **environment: str) -> None:
         port = free_port()
         self.database = folder / "gateway.db"
         super().__init__(
             folder, port, "gateway", "serve",
-            GATEWAY_HTTP__PORT=str(port), GATEWAY_STORE__URL=f"sqlite:///{self.database}",
+            GATEWAY_HTTP__PORT=str(port), GATEWAY_STORE__URL=f"sqlite:///{self.database}", **environment,
         )  # fmt: skip
 
 
-def load(port: int, syntax: str, path: str, seconds: float, expect: str) -> Load:
-    """Load the server on `port`.
+def load(port: int, syntax: str, seconds: float, expect: str, token: str = "") -> Load:
+    """Load the server on `port`, with `token` where the message needs one.
 
     Raises:
         BenchError: an answer was not `expect`.
     """
-    made = tool("tests.bench.load", str(port), syntax, path, str(seconds), str(IN_FLIGHT), seconds=seconds)
+    made = tool("tests.bench.load", str(port), syntax, str(seconds), str(IN_FLIGHT), token, seconds=seconds)
     result = msgspec.convert(made, Load)
     if result.answers.keys() != {expect}:
         raise BenchError(f"every answer should have been {expect}: {result.answers}")

@@ -14,7 +14,8 @@ from typing import Any
 import msgspec
 
 from gateway.demo import r4_subscription
-from tests.bench.messages import EVENT, PUBLISH, Syntax
+from tests.bench.caller import ask_token, closed
+from tests.bench.messages import EVENT, Syntax
 from tests.bench.processes import BenchError, Echo, Gateway, Receiver, Server, load, tool
 
 WARM_UP = 0.4
@@ -44,7 +45,7 @@ def echo(syntax: Syntax) -> Scenario:
 
     def run(folder: Path, seconds: float) -> Measure:
         with Echo(folder) as server:
-            load(server.port, syntax, PUBLISH, seconds * WARM_UP, "200")
+            load(server.port, syntax, seconds * WARM_UP, "200")
             return _loaded(server, syntax, seconds, "200")
 
     return run
@@ -55,7 +56,7 @@ def accept(syntax: Syntax) -> Scenario:
 
     def run(folder: Path, seconds: float) -> Measure:
         with Gateway(folder) as gateway:
-            warm = load(gateway.port, syntax, PUBLISH, seconds * WARM_UP, "202")
+            warm = load(gateway.port, syntax, seconds * WARM_UP, "202")
             measured = _loaded(gateway, syntax, seconds, "202")
             _expect("202 answers", warm.count + measured.count, _stored(gateway.database))
         return measured
@@ -63,14 +64,24 @@ def accept(syntax: Syntax) -> Scenario:
     return run
 
 
+def accept_cloudevent(folder: Path, seconds: float) -> Measure:
+    """The gateway in closed mode answers 200: token, permission, quota, each event once, and all that `accept` has."""
+    with Gateway(folder, **closed(folder)) as gateway:
+        token = ask_token(f"http://127.0.0.1:{gateway.port}")
+        warm = load(gateway.port, "cloudevent", seconds * WARM_UP, "200", token)
+        measured = _loaded(gateway, "cloudevent", seconds, "200", token)
+        _expect("200 answers", warm.count + measured.count, _stored(gateway.database))
+    return measured
+
+
 def deliver(folder: Path, seconds: float) -> Measure:
     """One R4 subscription: events published, stored, mapped out and posted to a webhook, until the last is received."""
     with Receiver(folder) as receiver, Gateway(folder) as gateway:
         _subscribe(gateway, f"http://127.0.0.1:{receiver.port}/signals")
-        warm = load(gateway.port, "json", PUBLISH, seconds * WARM_UP, "202").count
+        warm = load(gateway.port, "json", seconds * WARM_UP, "202").count
         _await_deliveries(gateway, receiver, warm)
         before = gateway.cpu_seconds()
-        published = load(gateway.port, "json", PUBLISH, seconds, "202")
+        published = load(gateway.port, "json", seconds, "202")
         received = _await_deliveries(gateway, receiver, warm + published.count)
         cpu_us = _cpu_us(before, gateway.cpu_seconds(), published.count)
         _expect("202 answers", warm + published.count, _stored(gateway.database))
@@ -100,9 +111,9 @@ def bridges(seconds: float) -> dict[str, Any]:
     return timed
 
 
-def _loaded(server: Server, syntax: Syntax, seconds: float, expect: str) -> Measure:
+def _loaded(server: Server, syntax: Syntax, seconds: float, expect: str, token: str = "") -> Measure:
     before = server.cpu_seconds()
-    done = load(server.port, syntax, PUBLISH, seconds, expect)
+    done = load(server.port, syntax, seconds, expect, token)
     detail = {
         "p50_ms": done.p50_ms, "p99_ms": done.p99_ms, "generator_cpu_us": done.cpu_seconds / done.count * 1e6,
     }  # fmt: skip
