@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import sys
-from typing import BinaryIO
+from collections.abc import MutableMapping
+from datetime import UTC, datetime
+from typing import Any, BinaryIO
 
 import msgspec
 import structlog
@@ -20,17 +22,19 @@ def configure(level: str, stream: BinaryIO | None = None) -> None:
     """
     numeric = logging.getLevelNamesMapping()[level]
     structlog.configure(
-        processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.EventRenamer("action"),
-            structlog.processors.JSONRenderer(lambda line, **_: _encoder.encode(line)),
-        ],
+        # One processor: four took three times as long, and each event makes a line.
+        processors=[_line],
         wrapper_class=structlog.make_filtering_bound_logger(numeric),
         logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Library()], level=max(numeric, logging.WARNING), force=True)
+
+
+def _line(_: object, level: str, said: MutableMapping[str, Any]) -> bytes:
+    """A line of the log; `said` has the action's name as `event`, as structlog calls it."""
+    moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    return _encoder.encode({"action": said.pop("event"), "level": level, "timestamp": moment, **said})
 
 
 class _Library(logging.Handler):

@@ -92,10 +92,11 @@ def _too_deep() -> Refusal:
 def _refuse_repeats(body: bytes, resource: dict[str, Any]) -> None:
     """Of a member that is there twice the decoder keeps one, which readers of the same message may not agree on.
 
-    Without escapes every quote of the text is written again, unless a member was lost. With escapes, Python's own
-    decoder looks at each object.
+    Every quote of the text is written again, unless a member was lost. With other escapes than that of a quote,
+    Python's own decoder looks at each object.
     """
-    if b"\\" not in body and body.count(b'"') == _ENCODER.encode(resource).count(b'"'):
+    only_quotes = body.count(b"\\") == body.count(b'\\"')
+    if only_quotes and body.count(b'"') == _ENCODER.encode(resource).count(b'"'):
         return
     json.loads(body, object_pairs_hook=_refuse_repeat)
 
