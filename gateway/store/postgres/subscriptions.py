@@ -16,7 +16,7 @@ REPLACE = (
     " WHERE id = $1 AND deleted_ms IS NULL"
 )
 SET_STATE = """
-UPDATE subscriptions SET state = $1, reason = $2,
+UPDATE subscriptions SET state = $1, reason = $2, unproven = unproven AND $1 <> 'active',
     heartbeat_ms = CASE WHEN $1 = 'active' THEN clock_ms() + 1000 * heartbeat_seconds END
 WHERE id = $3 AND deleted_ms IS NULL AND (cardinality($4::text[]) = 0 OR state = ANY ($4))
 """
@@ -25,6 +25,7 @@ WITH clock AS MATERIALIZED (SELECT $1::bigint + clock_ms() - $2::bigint AS now)
 UPDATE subscriptions SET heartbeat_ms = now + 1000 * heartbeat_seconds
 FROM clock WHERE heartbeat_ms <= now AND deleted_ms IS NULL RETURNING id
 """
+REQUESTED = "SELECT id FROM subscriptions WHERE state = 'requested' AND deleted_ms IS NULL"
 SET_PRIVATE = "UPDATE subscriptions SET private = $1 WHERE id = $2 AND deleted_ms IS NULL"
 ADD_RESOURCE = f"INSERT INTO subscription_resources ({rows.RESOURCE}, subscription_id) VALUES ($1, $2, $3, $4)"  # noqa: S608
 REPLACE_RESOURCE = f"UPDATE subscription_resources SET ({rows.RESOURCE}) = ($1, $2, $3) WHERE subscription_id = $4"  # noqa: S608
@@ -57,6 +58,9 @@ class Subscriptions(Engine):
         self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
     ) -> bool:
         return await self._execute(SET_STATE, state, reason, subscription_id, list(was)) > 0
+
+    async def requested_subscriptions(self) -> list[str]:
+        return [row[0] for row in await self._fetch(REQUESTED)]
 
     async def due_heartbeats(self, now_ms: int) -> list[str]:
         return [row[0] for row in await self._fetch(HEARTBEATS, now_ms, self._clock())]

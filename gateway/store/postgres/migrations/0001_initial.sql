@@ -113,6 +113,7 @@ CREATE TABLE subscriptions (
     payload           text    NOT NULL,     -- the media type asked for
     timeout_seconds   integer,
     heartbeat_seconds integer,
+    unproven          boolean NOT NULL,     -- its endpoint was never active
     ordering          text    NOT NULL CHECK (ordering IN ('none', 'per-subject')),
     retry_seconds     text    NOT NULL,     -- JSON array; [] = its channel's
     filter            text    NOT NULL,     -- the criterion besides type and subject
@@ -148,10 +149,9 @@ BEGIN
 END $$;
 CREATE TRIGGER subscription_added BEFORE INSERT ON subscriptions
     FOR EACH ROW EXECUTE FUNCTION subscription_changed();
--- A heartbeat is no change: it concerns no index.
-CREATE TRIGGER subscription_changed BEFORE UPDATE ON subscriptions
-    FOR EACH ROW WHEN (OLD.heartbeat_ms IS NOT DISTINCT FROM NEW.heartbeat_ms OR OLD.state <> NEW.state)
-    EXECUTE FUNCTION subscription_changed();
+-- Each change but that of heartbeat_ms, which concerns no index, sets one of these.
+CREATE TRIGGER subscription_changed BEFORE UPDATE OF state, private, deleted_ms ON subscriptions
+    FOR EACH ROW EXECUTE FUNCTION subscription_changed();
 
 -- How many events each subscription has had, where its form numbers them. Apart: it changes with every event.
 CREATE TABLE event_counts (
