@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mapping`."""
+"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mesh`, `nems`, `mapping`."""
 
 from __future__ import annotations
 
@@ -11,6 +11,8 @@ import typer
 from gateway import settings as configuration
 from gateway.errors import GatewayError
 from gateway.mapping_cli import app as mapping
+from gateway.nems_cli import app as nems
+from gateway.options import AsJson, Config
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -19,11 +21,7 @@ app = typer.Typer(
 events = typer.Typer(no_args_is_help=True, help="Look at the events that came in, and where each delivery stands.")
 app.add_typer(events, name="events")
 app.add_typer(mapping, name="mapping")
-
-Config = Annotated[
-    Path | None, typer.Option("--config", envvar=[], help="A settings file (TOML) over config/default.toml.")
-]
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.")]
+app.add_typer(nems, name="nems")
 
 
 @app.command()

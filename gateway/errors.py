@@ -5,6 +5,7 @@
     ├── ModuleError          a mapping module is wrong: file, line, column, and why
     ├── Refusal              what came in is refused: Issues that say what and where
     ├── Throttled            the application has made more requests than it may: it may try again later
+    ├── UpstreamError        a service that the gateway subscribes to refuses, or cannot be reached: one line
     └── Unavailable          the store cannot take it now: the sender may try again later
         └── Away             nobody answers at the database
 
@@ -41,6 +42,12 @@ class GatewayError(Exception):
 
 class ConfigurationError(GatewayError):
     """A setting, the applications file or the catalogue is wrong; the message is the one line an operator reads."""
+
+
+class UpstreamError(GatewayError):
+    """A service that the gateway subscribes to refuses what it is asked, or cannot be reached; the message is one line
+    that holds nothing of a patient.
+    """
 
 
 class ModuleError(GatewayError):

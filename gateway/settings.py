@@ -81,6 +81,12 @@ def _require_files(section: _Section, *names: str) -> None:
             raise ValueError(f"{name} {file}: there is no such file")
 
 
+def _require_tls_files(section: Mesh | NemsUpstream) -> None:
+    if bool(section.cert_file) != bool(section.key_file):
+        raise ValueError("cert_file and key_file go together")
+    _require_files(section, "cert_file", "key_file", "ca_file")
+
+
 class Http(_Section):
     """Where the gateway listens, and how the outside reaches it."""
 
@@ -177,9 +183,7 @@ class Mesh(_Section):
             value = getattr(self, name)
             if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
                 raise ValueError(f"{name} is needed when url is set")
-        if bool(self.cert_file) != bool(self.key_file):
-            raise ValueError("cert_file and key_file go together")
-        _require_files(self, "cert_file", "key_file", "ca_file")
+        _require_tls_files(self)
         return self
 
     @model_validator(mode="after")
@@ -250,12 +254,40 @@ class Security(_Section):
         return self
 
 
+class NemsUpstream(_Section):
+    """The NEMS that the gateway subscribes at."""
+
+    url: str
+    from_asid: Annotated[str, Field(pattern=r"^([0-9]{12})?$")]
+    to_asid: Annotated[str, Field(pattern=r"^([0-9]{12})?$")]
+    ods_code: str
+    issuer: str
+    reason_for_request: Literal["directcare", "secondaryuses", "patientaccess"]
+    requesting_user: str
+    seconds: Seconds
+    cert_file: str
+    key_file: str
+    ca_file: str
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        parts = urlsplit(self.url)
+        if self.url and (parts.scheme not in {"http", "https"} or not parts.hostname):
+            raise ValueError("url must be http://… or https://…")
+        for name in ("from_asid", "to_asid", "ods_code", "issuer"):
+            if self.url and not getattr(self, name):
+                raise ValueError(f"{name} is needed when url is set")
+        _require_tls_files(self)
+        return self
+
+
 class Nems(_Section):
-    """How the NEMS face looks at its callers."""
+    """How the NEMS face looks at its callers, and the NEMS that the gateway subscribes at itself."""
 
     asid: Annotated[str, Field(pattern=r"^([0-9]{12})?$")]
     jwt_check_clock: bool
     jwt_leeway_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    upstream: NemsUpstream
 
 
 class Mns(_Section):

@@ -146,6 +146,7 @@ class Gateway:
                     return
             except httpx.TransportError:
                 time.sleep(0.05)
+        self.kill()
         raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
 
     def kill(self) -> None:

@@ -1,0 +1,1 @@
+"""The services that the gateway subscribes to, as a subscriber like any other."""
