@@ -146,6 +146,7 @@ class Gateway:
             book=self.book,
             catalogue=self.catalogue,
             identity=self.identity,
+            repeat_seconds=self.settings.nems.repeat_seconds,
             bearer=self.bearer,
             token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,

@@ -5,7 +5,7 @@ validate → map in → match → accept; the steps before are the face's, those
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
@@ -46,7 +46,9 @@ class Outbox(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """What came in, once its face has parsed it; `warnings` are what the parser put up with."""
+    """What came in, once its face has parsed it; `warnings` are what the parser put up with, `faults` finds what the
+    face puts up with in a resource that is valid.
+    """
 
     face: Face
     application: Application
@@ -54,6 +56,7 @@ class Received:
     resource: dict[str, Any]
     warnings: tuple[Issue, ...] = ()
     inbox: InboxMessage | None = None
+    faults: Callable[[dict[str, Any], EventType], Iterable[Issue]] = lambda resource, event_type: ()
 
 
 class Intake:
@@ -66,16 +69,21 @@ class Intake:
         self._modules, self._outbox, self._base_url = modules, outbox, base_url
         self._ids = ids.Ids()
 
-    async def publish(self, received: Received, event_type: EventType, tables: Tables) -> Event:
-        """Take in one event; it is durable when this returns.
+    async def publish(
+        self, received: Received, event_type: EventType, tables: Tables, *, repeat_seconds: float = 0
+    ) -> Event:
+        """Take in one event; it is durable when this returns. One of the id, source and application of another that
+        came in less than `repeat_seconds` before is passed over.
 
         Raises:
             Refusal: the message is not valid, or lacks what the event needs; nothing is kept.
             Unavailable: the store cannot take it now; nothing is kept.
         """
-        warnings = (*received.warnings, *check(received.resource, tables))
+        found = check(received.resource, tables)
+        warnings = (*received.warnings, *found, *received.faults(received.resource, event_type))
         event = self.map_in(received, event_type, warnings)
-        await self.accept(event, event_type, received.inbox)
+        since = ids.first_at(event.received_ms - round(repeat_seconds * 1000))
+        await self.accept(event, event_type, received.inbox, once=repeat_seconds > 0, since=since)
         return event
 
     def map_in(self, received: Received, event_type: EventType, warnings: Sequence[Issue]) -> Event:
@@ -100,18 +108,24 @@ class Intake:
         )
 
     async def accept(
-        self, event: Event, event_type: EventType, inbox: InboxMessage | None = None, *, once: bool = False
+        self,
+        event: Event,
+        event_type: EventType,
+        inbox: InboxMessage | None = None,
+        *,
+        once: bool = False,
+        since: int = 0,
     ) -> int | None:
         """Match the event and keep it with its deliveries, in one transaction; then hand these over.
 
-        With `once`, an event of the same application, source and id that is there already stays the only one: then the
-        row id of that one.
+        With `once`, an event of the same application, source and id that is there already, with a row id not under
+        `since`, stays the only one: then the row id of that one.
         """
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
         reserved, lease_ms = self._outbox.reserve(event, deliveries)
         leased = [delivery.id for delivery in reserved]
         try:
-            kept = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once))
+            kept = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once, since))
         except BaseException:
             self._outbox.give_back(event, reserved)
             raise

@@ -288,6 +288,7 @@ class Nems(_Section):
     jwt_check_clock: bool
     jwt_leeway_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
     upstream: NemsUpstream
+    repeat_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 class Mns(_Section):

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import ids
+from gateway.clock import now_ms
 
 row_ids = st.integers(min_value=0, max_value=(1 << ids.ID_BITS) - 1)
 instances = st.integers(min_value=0, max_value=(1 << ids.INSTANCE_BITS) - 1)
@@ -63,3 +64,9 @@ def test_another_stores_uuid_is_not_ours(instance: int, other: int, delivery_id:
 @given(st.text(max_size=50))
 def test_any_text_is_a_delivery_or_none(text: str) -> None:
     assert ids.delivery_of(1, text) is None
+
+
+def test_the_ids_of_a_time_are_not_under_its_first() -> None:
+    before, row_id, after = now_ms(), ids.Ids().next(), now_ms()
+    assert ids.first_at(before) <= row_id < ids.first_at(after + 1)
+    assert ids.first_at(0) == 0

@@ -25,6 +25,7 @@ class Parts:
     book: Book
     catalogue: Catalogue
     identity: Identity
+    repeat_seconds: float
     bearer: Bearer
     token_endpoint: TokenEndpoint
     base_url: str

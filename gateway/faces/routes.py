@@ -46,7 +46,7 @@ class Faces:
 
 
 def _publish(parts: Parts) -> ASGIApp:
-    handler = publish.Publish(parts.intake, parts.catalogue, parts.identity, parts.max_body_bytes)
+    handler = publish.Publish(parts.intake, parts.catalogue, parts.identity, parts.max_body_bytes, parts.repeat_seconds)
     return Guard("nems", spine.refusal_response)("publish", handler)
 
 

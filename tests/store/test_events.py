@@ -85,3 +85,10 @@ async def test_an_event_that_need_not_be_alone_is_kept_again(store: Store) -> No
     for one in (event(), event()):
         assert (await store.accept(Acceptance(one, []))).first is None
     assert len(await store.events(9)) == 2
+
+
+async def test_what_was_kept_before_the_time_asked_for_does_not_count(store: Store) -> None:
+    first, second, third = event(), event(), event()
+    assert (await store.accept(Acceptance(first, [], once=True))).first is None
+    assert (await store.accept(Acceptance(second, [], once=True, since=second.row_id))).first is None
+    assert (await store.accept(Acceptance(third, [], once=True, since=first.row_id))).first == second.row_id

@@ -15,6 +15,7 @@ from gateway.events import JSON, XML, Face, Original
 from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, read_body
 from gateway.faces.nems.identity import PUBLISH_SCOPES, Identity, require_interaction
+from gateway.faces.nems.leniency import faults
 from gateway.faces.nems.life_cycle import on_publish
 from gateway.faces.nems.spine import fhir_response, operation_outcome
 from gateway.fhir.json import parse_json
@@ -30,10 +31,16 @@ _EVENT = "Bundle.entry[0].resource.event"
 class Publish:
     """Takes in event messages as NEMS does: XML, and JSON as an extension of ours."""
 
-    def __init__(self, intake: Intake, catalogue: Catalogue, identity: Identity, max_body_bytes: int) -> None:
-        self._intake, self._catalogue = intake, catalogue
-        self._identity = identity
-        self._max_body_bytes = max_body_bytes
+    def __init__(
+        self,
+        intake: Intake,
+        catalogue: Catalogue,
+        identity: Identity,
+        max_body_bytes: int,
+        repeat_seconds: float,
+    ) -> None:
+        self._intake, self._catalogue, self._identity = intake, catalogue, identity
+        self._max_body_bytes, self._repeat_seconds = max_body_bytes, repeat_seconds
 
     async def __call__(self, request: Request) -> Response:
         """202 once the event is durable: with an empty body, or with what there is to say of its type."""
@@ -47,7 +54,7 @@ class Publish:
         if not application.may_publish(event_type.id):
             raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
         notices = on_publish(event_type, f"{_EVENT}.code")
-        await self._intake.publish(message, event_type, STU3)
+        await self._intake.publish(message, event_type, STU3, repeat_seconds=self._repeat_seconds)
         metrics.received("nems", "accepted")
         return fhir_response(request, operation_outcome(notices), 202) if notices else Response(status_code=202)
 
@@ -74,7 +81,7 @@ def read_message(
     """
     parsed = (parse_xml if media_type == XML else parse_json)(body, STU3)
     original = Original(body, media_type, "nems-message")
-    return Received(face, application, original, parsed.resource, parsed.warnings, inbox)
+    return Received(face, application, original, parsed.resource, parsed.warnings, inbox, faults)
 
 
 def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventType:

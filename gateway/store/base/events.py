@@ -15,7 +15,8 @@ class Acceptance:
     """An event and all that is stored with it in one transaction.
 
     `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`; the others
-    are left to be claimed. `once` says that of events of one application, source and id only the first is kept.
+    are left to be claimed. `once` says that of events of one application, source and id only the first is kept; one
+    whose row id is under `since` is forgotten.
     """
 
     event: Event
@@ -24,6 +25,7 @@ class Acceptance:
     lease_ms: int = 0
     inbox: InboxMessage | None = None
     once: bool = False
+    since: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,10 @@ from gateway.store.sqlite.numbers import next_number
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
-ADD_NAME = "INSERT OR IGNORE INTO event_names VALUES (?, ?, ?, ?)"
+ADD_NAME = (
+    "INSERT INTO event_names VALUES (?, ?, ?, ?)"
+    " ON CONFLICT DO UPDATE SET row_id = excluded.row_id WHERE event_names.row_id < ?"
+)
 FIRST = "SELECT row_id FROM event_names WHERE event_id = ? AND source = ? AND application = ?"
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
@@ -39,7 +42,7 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
 
 def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
     event, numbers = acceptance.event, dict[int, int]()
-    first = _first(connection, event) if acceptance.once else event.row_id
+    first = _first(connection, event, acceptance.since) if acceptance.once else event.row_id
     if acceptance.inbox and (known := add_with_event(connection, acceptance.inbox, first)) is not None:
         return Kept(known)
     if first != event.row_id:
@@ -57,10 +60,10 @@ def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
     return Kept(numbers=numbers)
 
 
-def _first(connection: sqlite3.Connection, event: Event) -> int:
-    """The row id of the first event of that application, source and id: this one, unless there is one."""
+def _first(connection: sqlite3.Connection, event: Event, since: int) -> int:
+    """The row id of the first event of that application, source and id since `since`: this one, unless there is one."""
     name = (event.id, event.source, event.application)
-    if connection.execute(ADD_NAME, (*name, event.row_id)).rowcount:
+    if connection.execute(ADD_NAME, (*name, event.row_id, since)).rowcount:
         return event.row_id
     (row_id,) = connection.execute(FIRST, name).fetchone()
     return int(row_id)
