@@ -14,13 +14,22 @@ from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine, columns
 from gateway.store.postgres.inbox import add_with_event
 
-# Of events that are kept once, only those whose name is new; what else the group holds is kept with them. Subscriptions
-# are counted in the order of their ids, so that two nodes do not wait for each other.
+# Of events that are kept once, only those whose name is new, or was last used before `since`; what else the group holds is
+# kept with them. Subscriptions are counted, and names written, in their order, so that two nodes do not wait for each
+# other.
 ACCEPT = """
 WITH clock AS MATERIALIZED (SELECT clock_ms() - $1::bigint AS ahead),
+names AS MATERIALIZED (
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $33::bigint[])
+    AS t (event_id, source, application, row_id, since)
+),
 named AS (
-    INSERT INTO event_names SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[])
-    ON CONFLICT DO NOTHING RETURNING row_id
+    INSERT INTO event_names
+    SELECT DISTINCT ON (event_id, source, application) event_id, source, application, row_id
+    FROM names ORDER BY event_id, source, application, row_id
+    ON CONFLICT (event_id, source, application) DO UPDATE SET row_id = excluded.row_id
+    WHERE event_names.row_id < (SELECT since FROM names WHERE names.row_id = excluded.row_id)
+    RETURNING row_id
 ),
 kept AS MATERIALIZED (
     SELECT id FROM unnest($6::bigint[]) AS given (id)
@@ -62,7 +71,10 @@ new_deliveries AS (
 )
 SELECT id, 0 FROM kept UNION ALL SELECT id, number FROM numbered
 """
-ADD_NAME = "INSERT INTO event_names VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING"
+ADD_NAME = (
+    "INSERT INTO event_names VALUES ($1, $2, $3, $4) ON CONFLICT (event_id, source, application)"
+    " DO UPDATE SET row_id = excluded.row_id WHERE event_names.row_id < $5"
+)
 FIRST = "SELECT row_id FROM event_names WHERE event_id = $1 AND source = $2 AND application = $3"
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT $1"  # noqa: S608  # our own column names
 
@@ -98,7 +110,7 @@ class Events(Engine):
     async def _accept_with_inbox(self, connection: Connection, one: Acceptance, inbox: InboxMessage) -> Kept:
         """Such a message makes one event, and may tell of one that is there already."""
         event, first = one.event, one.event.row_id
-        if one.once and await connection.execute(ADD_NAME, *_name(event), first) != "INSERT 0 1":
+        if one.once and await connection.execute(ADD_NAME, *_name(event), first, one.since) != "INSERT 0 1":
             first = await connection.fetchval(FIRST, *_name(event))
         known = await add_with_event(connection, inbox, first)
         if known is not None or first != event.row_id:
@@ -116,7 +128,7 @@ def _name(event: Event) -> tuple[str, str, str]:
 
 
 def _columns(group: Sequence[Acceptance]) -> list[list[object]]:
-    """The arrays of ACCEPT: of names, events, originals and deliveries."""
+    """The arrays of ACCEPT: of names, events, originals, deliveries, and since when names count."""
     events = [one.event for one in group]
     originals = [event.original for event in events]
     return [
@@ -124,6 +136,7 @@ def _columns(group: Sequence[Acceptance]) -> list[list[object]]:
         *columns(map(rows.event_row, events), 13),
         *columns(((one.form, one.media_type, one.body) for one in originals), 3),
         *columns((row for one in group for row in _deliveries(one)), 11),
+        [one.since for one in group if one.once],
     ]
 
 
