@@ -14,9 +14,9 @@ from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine, columns
 from gateway.store.postgres.inbox import add_with_event
 
-# Of events that are kept once, only those whose name is new, or was last used before `since`; what else the group holds is
-# kept with them. Subscriptions are counted, and names written, in their order, so that two nodes do not wait for each
-# other.
+# Of events that are kept once, only those whose name is new, or was last used before `since`; what else the group
+# holds is kept with them. Subscriptions are counted, and names written, in their order, so that two nodes do not wait
+# for each other.
 ACCEPT = """
 WITH clock AS MATERIALIZED (SELECT clock_ms() - $1::bigint AS ahead),
 names AS MATERIALIZED (
