@@ -28,6 +28,7 @@ from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems import jwt
 from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.assertion import Assertions
@@ -141,6 +142,7 @@ class Gateway:
 
     def parts(self) -> Parts:
         """What the faces are made of."""
+        mns = self.settings.mns
         return Parts(
             intake=self.intake,
             book=self.book,
@@ -151,7 +153,8 @@ class Gateway:
             token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
-            mns_path=self.settings.mns.base_path,
+            mns_path=mns.base_path,
+            mns_extensions=Extensions(mns.operators, mns.rest_hook, mns.enrichment),
             greeter=self.notices,
             renderer=self.renderer,
             limits=Limits(

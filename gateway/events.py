@@ -7,7 +7,15 @@ from typing import Any, Literal
 
 Face = Literal["nems", "mns", "r4", "mesh"]
 Form = Literal[
-    "nems-message", "mns-signal", "cloudevent", "mns-v1", "r4-empty", "r4-id-only", "r4-full-resource", "r4-status"
+    "nems-message",
+    "mns-signal",
+    "hydrated-signal",
+    "cloudevent",
+    "mns-v1",
+    "r4-empty",
+    "r4-id-only",
+    "r4-full-resource",
+    "r4-status",
 ]
 ChannelType = Literal["mesh", "rest-hook"]
 DeliveryState = Literal["pending", "sending", "delivered", "dead", "held"]

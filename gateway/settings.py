@@ -295,6 +295,9 @@ class Mns(_Section):
     """The MNS face."""
 
     base_path: Annotated[str, Field(pattern=r"^(/[A-Za-z0-9._~-]+)+$")]
+    operators: bool
+    rest_hook: bool
+    enrichment: bool
 
     @model_validator(mode="after")
     def _apart(self) -> Self:

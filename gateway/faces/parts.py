@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from gateway.catalogue import Catalogue
 from gateway.delivery.render import Renderer
+from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
@@ -31,6 +32,7 @@ class Parts:
     base_url: str
     max_body_bytes: int
     mns_path: str
+    mns_extensions: Extensions
     greeter: Greeter
     renderer: Renderer
     limits: Limits

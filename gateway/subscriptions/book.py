@@ -159,18 +159,26 @@ class Book:
             Refusal: DUPLICATE_REJECTED, when one that would deliver the same to the same place is there already.
         """
         async with self._adding:  # two at once must not both find no twin
-            if twin := self._index.twin_of(subscription.entry, now_ms()):
-                # Live clients find the id in these words.
-                raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
+            self._refuse_twin(subscription)
             if subscription.channel == "rest-hook" and not subscription.secrets:
                 subscription = replace(subscription, secrets=(new_secret(),))
             await self._store.add_subscription(replace(subscription, private=packed(subscription, self._sealer)))
             self._hold(subscription)
         metrics.subscriptions(len(self._index))
 
+    def _refuse_twin(self, subscription: Subscription) -> None:
+        if twin := self._index.twin_of(subscription.entry, now_ms()):
+            # Live clients find the id in these words.
+            raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
+
     async def replace(self, subscription: Subscription) -> bool:
-        """Keep `subscription` instead of the one of the same id, whose secrets stay; False when that is gone."""
+        """Keep `subscription` instead of the one of the same id, whose secrets stay; False when that is gone.
+
+        Raises:
+            Refusal: DUPLICATE_REJECTED, when another would deliver the same to the same place.
+        """
         async with self._adding:
+            self._refuse_twin(subscription)
             before = await self.get(subscription.id)
             if before is None:
                 return False

@@ -69,7 +69,7 @@ class Index:
         for event_type in entry.terms.event_types[:1]:
             shelf = self._shelves.get(event_type)
             for other in shelf.alike(entry) if shelf else ():
-                if _identity(other) == wanted and not other.has_ended(now_ms):
+                if other.id != entry.id and _identity(other) == wanted and not other.has_ended(now_ms):
                     return other
         return None
 
@@ -77,5 +77,5 @@ class Index:
 def _identity(one: Entry) -> tuple[object, ...]:
     terms = one.terms
     tags = tuple(sorted(one.tag.split(",")))
-    places = (terms.channel, terms.endpoint, terms.form)
+    places = (terms.channel, terms.endpoint, terms.workflow, terms.form)
     return terms.application, terms.face, frozenset(terms.event_types), one.subject, terms.filter, *places, tags

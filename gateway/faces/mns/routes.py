@@ -12,6 +12,7 @@ from gateway.faces.guard import Guard, Handler
 from gateway.faces.mns.answers import refusal_response
 from gateway.faces.mns.edge import Correlated
 from gateway.faces.mns.publish import Publish
+from gateway.faces.mns.subscription import Subscriptions
 from gateway.faces.parts import Parts
 
 
@@ -21,7 +22,18 @@ class Mns:
     def __init__(self, parts: Parts) -> None:
         self.publish = _guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
         base = parts.mns_path
+        subscriptions = Subscriptions(
+            parts.book, parts.catalogue, parts.bearer, parts.mns_extensions, loopback=parts.limits.loopback
+        )
+        all_of_them, one = f"{base}/subscriptions", f"{base}/subscriptions/{{id}}"
         self.routes: list[BaseRoute] = [
+            Route(all_of_them, _guarded("subscribe", subscriptions.create), methods=["POST"]),
+            Route(all_of_them, _guarded("search", subscriptions.search), methods=["GET"]),
+            Route(one, _guarded("read", subscriptions.read), methods=["GET"]),
+            Route(one, _guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
+            Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
+            Route(all_of_them, _guarded("subscribe", _wrong_verb)),
+            Route(one, _guarded("subscribe", _wrong_verb)),
             Route(f"{base}/events", _guarded("publish", _wrong_verb)),
             Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
         ]
