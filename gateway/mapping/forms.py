@@ -102,11 +102,11 @@ _EVENT: Final = {
 
 # What an event is matched by besides; no module that renders an event is given it.
 _DEMOGRAPHICS: Final = {
-    "birthDate": "date 0..1",
+    "birthDate": "string 0..*",
     "postcodes": "string 0..*",
-    "practice": "string 0..1",
-    "formerPractice": "string 0..1",
-    "commissioner": "string 0..1",
+    "practice": "string 0..*",
+    "formerPractice": "string 0..*",
+    "commissioner": "string 0..*",
     "registered": "boolean 0..1",
 }
 _MATCHED: Final = _EVENT | {"demographics": "Demographics 0..1"}

@@ -42,6 +42,16 @@ def _object(value: Any, type_name: str, path: str, form: Form) -> Iterator[Issue
 
 
 def _element(value: Any, field: Field, path: str, form: Form) -> Iterator[Issue]:
+    if not field.is_list:
+        yield from _item(value, field, path, form)
+    elif not isinstance(value, list) or not value:
+        yield invalid(path, "is empty" if value == [] else "is not a list")
+    else:
+        for index, item in enumerate(value):
+            yield from _item(item, field, f"{path}[{index}]", form)
+
+
+def _item(value: Any, field: Field, path: str, form: Form) -> Iterator[Issue]:
     if kind(field.type) == "object":
         yield from _object(value, field.type, path, form)
     elif found := primitives.fault(field.type, value):

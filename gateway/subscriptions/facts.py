@@ -16,6 +16,7 @@ is looked up in reference data. What cannot be known has no values and a reason.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 
 from gateway.events import Event
@@ -53,12 +54,19 @@ class EventFacts:
             return None, f"the event has no {key}"
         return tuple(map(_text, value if isinstance(value, list) else [value])), ""
 
+    def _told(self, name: str) -> list[str]:
+        """What the message says; rarely more than one value."""
+        return self._event.demographics.get(name) or []
+
     def _age(self) -> _Found:
-        born, at = str(self._event.demographics.get("birthDate", "")), self._event.time
-        if len(born) < 10:
-            return None, "the message does not say the birth date to the day"
-        # Years less one before the birthday: dates of ISO 8601 compare as text.
-        return (str(int(at[:4]) - int(born[:4]) - (at[5:10] < born[5:10])),), ""
+        at = self._event.time
+        # Years, less one before the birthday: dates of ISO 8601 compare as text.
+        ages = [
+            str(int(at[:4]) - int(born[:4]) - (at[5:10] < born[5:10]))
+            for born in self._told("birthDate")
+            if _DAY.match(born)
+        ]
+        return (ages, "") if ages else (None, "the message does not say the birth date to the day")
 
     def _registered(self) -> _Found:
         registered = self._event.demographics.get("registered")
@@ -67,22 +75,22 @@ class EventFacts:
         return (_text(registered),), ""
 
     def _practice(self) -> _Found:
-        demographics = self._event.demographics
-        if practice := demographics.get("practice"):
-            return (str(practice),), ""
-        if demographics.get("registered") is False:
+        if practices := self._told("practice"):
+            return practices, ""
+        if self._event.demographics.get("registered") is False:
             return (), ""
         return None, "the message does not say the patient's GP practice"
 
     def _practice_sub_icb(self) -> _Found:
-        practice, why = self("patient.practice"), self.lack("patient.practice")
-        if not practice:
-            return practice, why
+        codes, why = self("patient.practice"), self.lack("patient.practice")
+        if not codes:
+            return codes, why
         practices = self._reference.practices
-        if practices and (known := practices.get(practice[0])) and known.commissioner:
-            return (known.commissioner,), ""
-        if told := self._event.demographics.get("commissioner"):
-            return (str(told),), ""
+        known = [practices.get(code) for code in codes] if practices else []
+        if found := [one.commissioner for one in known if one and one.commissioner]:
+            return found, ""
+        if told := self._told("commissioner"):
+            return told, ""
         if practices is None:
             return None, "no practices are loaded, and the message does not say what the practice is part of"
         return None, "the practices loaded do not say what the patient's practice is part of"
@@ -102,24 +110,26 @@ class EventFacts:
     def _country_of_practice(self) -> _Found | None:
         """Where no address is told: a deregistration may hold no more than the practice that was left."""
         practices, postcodes = self._reference.practices, self._reference.postcodes
-        demographics = self._event.demographics
-        code = demographics.get("practice") or demographics.get("formerPractice")
-        practice = practices.get(str(code)) if practices and code else None
-        area = postcodes.get(practice.postcode) if postcodes and practice else None
-        return (area[0], "") if area and area[0] else None
+        if practices is None or postcodes is None:
+            return None
+        known = [practices.get(code) for code in self._told("practice") or self._told("formerPractice")]
+        areas = [postcodes.get(one.postcode) for one in known if one]
+        found = [code for area in areas if area for code in area[0]]
+        return (found, "") if found else None
 
     def _of_home(self, part: int) -> _Found:
-        told = self._event.demographics.get("postcodes")
+        told = self._told("postcodes")
         if not told:
             return None, "the message does not say the patient's postcode"
         postcodes = self._reference.postcodes
         if postcodes is None:
             return None, "no postcodes are loaded"
-        areas = [postcodes.get(str(one)) for one in (told if isinstance(told, list) else [told])]
-        found = tuple(code for area in areas if area for code in area[part])
+        areas = [postcodes.get(one) for one in told]
+        found = list(dict.fromkeys(code for area in areas if area for code in area[part]))
         return (found, "") if found else (None, "the postcodes loaded do not know the patient's")
 
 
+_DAY = re.compile(r"\d{4}-\d\d-\d\d")
 _PATIENT: dict[str, Callable[[EventFacts], _Found]] = {
     "patient.age": EventFacts._age,
     "patient.registered": EventFacts._registered,

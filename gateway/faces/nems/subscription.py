@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from email.utils import formatdate
 from typing import Any
 
 import structlog
@@ -13,14 +14,15 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.applications import Application
-from gateway.catalogue import Catalogue
+from gateway.catalogue import Catalogue, EventType
 from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, end_ms, read_body, status
 from gateway.faces.nems.identity import SUBSCRIPTION_SCOPES, Identity, require_interaction
-from gateway.faces.nems.spine import fhir_response
+from gateway.faces.nems.life_cycle import on_subscribe
+from gateway.faces.nems.spine import fhir_response, operation_outcome
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
@@ -46,13 +48,16 @@ class Subscriptions:
         self._base_url, self._max_body_bytes = base_url, max_body_bytes
 
     async def create(self, request: Request) -> Response:
-        """201 with the subscription's place in Location and an empty body."""
+        """201 with the subscription's place in Location: with an empty body, or with what there is to say of its event
+        types.
+        """
         application = self._authenticate(request, "Post")
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
         media_type = XML if syntax == "xml" else JSON
         resource = parse(body, media_type)
-        subscription = self._subscription(resource, application, body, media_type)
+        subscription, event_types = self._subscription(resource, application, body, media_type)
+        notices = on_subscribe(event_types, nems_criteria.LOCATION)
         await self._book.add(subscription)
         log.info(
             "subscribe",
@@ -61,7 +66,8 @@ class Subscriptions:
             kind=subscription.kind,
             application=application.id,
         )
-        return Response(status_code=201, headers={"Location": f"{self._base_url}/STU3/Subscription/{subscription.id}"})
+        place = {"Location": f"{self._base_url}/STU3/Subscription/{subscription.id}"} | _version(subscription)
+        return fhir_response(request, operation_outcome(notices), 201, place) if notices else Response(None, 201, place)
 
     async def read(self, request: Request) -> Response:
         """200 with the Subscription, active, its criteria as they were sent."""
@@ -73,7 +79,7 @@ class Subscriptions:
             "meta": {"lastUpdated": instant(subscription.created_ms)} | meta,
             "status": status(subscription),
         }
-        return fhir_response(request, answer, 200)
+        return fhir_response(request, answer, 200, _version(subscription))
 
     async def delete(self, request: Request) -> Response:
         """200 with an empty body."""
@@ -102,7 +108,7 @@ class Subscriptions:
 
     def _subscription(
         self, resource: dict[str, Any], application: Application, body: bytes, media_type: str
-    ) -> Subscription:
+    ) -> tuple[Subscription, tuple[EventType, ...]]:
         if resource["status"] != "requested":
             raise _invalid("status", "must be requested")
         channel = resource["channel"]
@@ -114,11 +120,11 @@ class Subscriptions:
         ods_code = _ods_code(resource)
         criteria = nems_criteria.parse(resource["criteria"], self._catalogue)
         _authorise(application, criteria, mailbox, ods_code)
-        return Subscription(
+        subscription = Subscription(
             id=uuid.uuid4().hex,
             application=application.id,
             face="nems",
-            event_types=criteria.event_types,
+            event_types=tuple(one.id for one in criteria.event_types),
             subject=criteria.nhs_number,
             channel="mesh",
             endpoint=mailbox,
@@ -129,7 +135,9 @@ class Subscriptions:
             created_ms=now_ms(),
             tag=criteria.tag,
             end_ms=end_ms(resource),
+            filter=criteria.filter,
         )
+        return subscription, criteria.event_types
 
 
 def parse(body: bytes, media_type: str) -> dict[str, Any]:
@@ -155,8 +163,8 @@ def _authorise(application: Application, criteria: nems_criteria.NemsCriteria, m
             "ACCESS_DENIED", "that mailbox is not this application's", "Subscription.channel.endpoint"
         )
     for event_type in criteria.event_types:
-        if not application.may_subscribe(event_type, criteria.kind):
-            text = f"this application may not have {criteria.kind} subscriptions to {event_type}"
+        if not application.may_subscribe(event_type.id, criteria.kind):
+            text = f"this application may not have {criteria.kind} subscriptions to {event_type.id}"
             raise Refusal.because("ASID_CHECK_FAILED", text, nems_criteria.LOCATION)
 
 
@@ -164,11 +172,18 @@ def _ods_code(resource: dict[str, Any]) -> str:
     """The organisation that subscribes: the first contact is its address in the ODS directory."""
     contact = (resource.get("contact") or [{}])[0]
     match = _ODS_URL.fullmatch(contact.get("value") or "")
-    if contact.get("system") != "url" or match is None:
+    if contact.get("system") != "url" or contact.get("use", "work") != "work" or match is None:
         raise _invalid(
-            "contact[0]", "must be https://directory.spineservices.nhs.uk/STU3/Organization/[ODS code], system url"
+            "contact[0]",
+            "must be https://directory.spineservices.nhs.uk/STU3/Organization/[ODS code], system url, use work",
         )
     return match[1]
+
+
+def _version(subscription: Subscription) -> dict[str, str]:
+    """The headers that date a subscription: there is one version of each."""
+    made = formatdate(subscription.created_ms / 1000, usegmt=True)
+    return {"Last-Modified": made, "ETag": f'W/"{subscription.created_ms:x}"'}
 
 
 def _invalid(path: str, text: str) -> Refusal:
