@@ -11,6 +11,7 @@ import typer
 from gateway import settings as configuration
 from gateway.errors import GatewayError
 from gateway.mapping_cli import app as mapping
+from gateway.mesh_cli import app as mesh
 from gateway.nems_cli import app as nems
 from gateway.options import AsJson, Config
 
@@ -21,6 +22,7 @@ app = typer.Typer(
 events = typer.Typer(no_args_is_help=True, help="Look at the events that came in, and where each delivery stands.")
 app.add_typer(events, name="events")
 app.add_typer(mapping, name="mapping")
+app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")
 
 

@@ -21,7 +21,7 @@ def print_events(settings: StoreSettings, limit: int, *, as_json: bool) -> None:
     """Print the newest events of the store."""
     found = ask(settings, lambda store: store.events(limit))
     if as_json:
-        _print_json([_event(event) for event in found])
+        print_json([_event(event) for event in found])
         return
     table = plain_table("id", "received", "type", "face", "application", "publisher's id")
     for event in found:
@@ -45,7 +45,7 @@ def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> Non
     if trace is None:
         raise ConfigurationError(f"{identity}: there is no such event")
     if as_json:
-        _print_json(_event(trace.event) | {"deliveries": [_delivery(one) for one in trace.deliveries]})
+        print_json(_event(trace.event) | {"deliveries": [_delivery(one) for one in trace.deliveries]})
     else:
         _print_trace(trace)
 
@@ -71,6 +71,9 @@ def _print_trace(trace: EventTrace) -> None:
             )
         if shown["next"]:
             console.print(f"  next attempt at {shown['next']}")
+        if one.state == "delivered" and one.delivery.channel == "mesh":
+            seen = f"collected by the recipient, seen at {shown['collected']}" if shown["collected"] else ""
+            console.print(f"  {seen or 'not known to be collected by the recipient'}", highlight=False)
 
 
 def _event(event: Event) -> dict[str, Any]:
@@ -105,6 +108,7 @@ def _delivery(one: DeliveryTrace) -> dict[str, Any]:
         "remote_id": one.remote_id,
         "next": instant(one.next_ms) if one.state == "pending" else None,
         "ended": instant(one.ended_ms) if one.ended_ms else None,
+        "collected": instant(one.collected_ms) if one.collected_ms else None,
         "attempts": [
             {
                 "number": attempt.number,
@@ -132,5 +136,6 @@ def plain_table(*columns: str) -> Table:
     return table
 
 
-def _print_json(value: object) -> None:
+def print_json(value: object) -> None:
+    """Print JSON, indented."""
     plain_console().print_json(msgspec.json.encode(value).decode(), indent=2)

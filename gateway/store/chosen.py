@@ -34,12 +34,31 @@ def ask(settings: StoreSettings, question: Callable[[Store], Awaitable[T]]) -> T
     async def run() -> T:
         opened = store(settings)
         await opened.open_to_read()
-        try:
-            return await question(opened)
-        finally:
-            await opened.close()
+        return await _end_with(opened, question)
 
     return asyncio.run(run())
+
+
+def tell(settings: StoreSettings, order: Callable[[Store], Awaitable[T]]) -> T:
+    """Have `order` change a little in the store; a gateway may have it open, and takes it up.
+
+    Raises:
+        ConfigurationError: there is no such database, or it cannot be used.
+    """
+
+    async def run() -> T:
+        opened = store(settings)
+        await opened.open_beside()
+        return await _end_with(opened, order)
+
+    return asyncio.run(run())
+
+
+async def _end_with(opened: Store, work: Callable[[Store], Awaitable[T]]) -> T:
+    try:
+        return await work(opened)
+    finally:
+        await opened.close()
 
 
 def migrate(settings: StoreSettings) -> list[Migration]:

@@ -5,6 +5,7 @@ from dataclasses import replace
 from gateway.store.base import Acceptance, InboxMessage, Store
 from tests.samples import delivery, event, verdict
 from tests.store.acts import LATER, SOON, accept
+from tests.store.engines import Engine
 
 
 async def test_an_inbox_message_is_remembered_with_its_event(store: Store) -> None:
@@ -96,3 +97,13 @@ async def test_a_quarantined_message_that_was_not_read_can_be_an_event_later(sto
     one = event()
     assert (await store.accept(Acceptance(one, [], inbox=replace(message, disposition="event")))).first is None
     assert [found.row_id for found in await store.events(10)] == [one.row_id]
+
+
+async def test_an_operator_can_let_a_message_out_while_a_gateway_has_the_store(engine: Engine, store: Store) -> None:
+    await store.add_to_inbox(InboxMessage("M1", SOON, "quarantine", "why", {}, b"body"))
+    beside = engine.store()
+    await beside.open_beside()
+    assert await beside.release_message("M1", LATER)
+    await beside.close()
+    assert [message.message_id for message in await store.released(10)] == ["M1"]
+    await accept(store)

@@ -63,6 +63,14 @@ class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces,
         """
         ...
 
+    async def open_beside(self) -> None:
+        """Connect to write a little, such as what an operator asks for; another process may have it open.
+
+        Raises:
+            ConfigurationError: there is no such database, it cannot be used, or is not migrated.
+        """
+        ...
+
     async def close(self) -> None:
         """Finish what is waiting, and disconnect."""
         ...

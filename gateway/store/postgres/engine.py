@@ -55,6 +55,10 @@ class Engine:
         self._closing = contextlib.AsyncExitStack()
         self._closing.push_async_callback(self._pool.close)
 
+    async def open_beside(self) -> None:
+        """Connect, as one node more."""
+        await self.open_to_read()
+
     async def close(self) -> None:
         await self._closing.aclose()
         self._pool = None

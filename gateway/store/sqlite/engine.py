@@ -48,11 +48,9 @@ class Engine:
             held.close()
             raise ConfigurationError(f"store {self._path}: {error}") from None
         await self.open_to_read()
-        self._writer = GroupWriter(connection, self._max_waiting)
         # In the order of closing: what the writer has under way needs the connection, and that the lock.
         self._closing.callback(held.close)
-        self._closing.callback(connection.close)
-        self._closing.push_async_callback(self._writer.close)
+        self._write_with(connection)
 
     async def open_to_read(self) -> None:
         """Connect to a file that is there and migrated; nothing of it is changed."""
@@ -61,6 +59,13 @@ class Engine:
         self._closing = contextlib.AsyncExitStack()
         self._closing.callback(self._reading.close)
         self._closing.callback(self._read_thread.shutdown)
+
+    async def open_beside(self) -> None:
+        """Write into a file that another process holds: the two wait for each other, so this is for a word or two."""
+        await self.open_to_read()
+        connection = database.connect(self._path)
+        self._instance = database.instance(connection)
+        self._write_with(connection)
 
     async def close(self) -> None:
         await self._closing.aclose()
@@ -73,6 +78,11 @@ class Engine:
         except (Unavailable, sqlite3.Error) as error:
             return {"store": str(error), "migrations": "unknown"}
         return {"store": "ok", "migrations": f"missing: {names(missing)}" if missing else "ok"}
+
+    def _write_with(self, connection: sqlite3.Connection) -> None:
+        self._writer = GroupWriter(connection, self._max_waiting)
+        self._closing.callback(connection.close)
+        self._closing.push_async_callback(self._writer.close)
 
     def _write(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Have `job` run in the next group; the future holds its result once that is durable."""
