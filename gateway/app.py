@@ -87,9 +87,9 @@ class Gateway:
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
         settings = self.settings
+        await self.store.open()
         self.fetcher = Fetcher(KEY_SET_SECONDS, KEY_SET_BYTES, loopback=settings.security.mode == "open")
         keys = KeySets(self.applications, self.fetcher)
-        await self.store.open()
         await self.book.load()
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))

@@ -125,7 +125,7 @@ def _delivery(one: DeliveryTrace) -> dict[str, Any]:
 
 def plain_console() -> Console:
     """A console that never shortens what it shows: a line too long for the window is the window's to wrap."""
-    return Console(soft_wrap=True, highlight=False, markup=False, width=max(Console().width, 160))
+    return Console(soft_wrap=True, highlight=False, markup=False, width=1000)
 
 
 def plain_table(*columns: str) -> Table:

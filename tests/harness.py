@@ -83,6 +83,12 @@ def claims(asid: str = NEMS_HEADERS["fromASID"], **changed: Any) -> jwt.Claims:
     return jwt.Claims(**(values | changed))
 
 
+def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    """A command of the gateway, as a person runs it."""
+    command = [sys.executable, "-W", "error", "-m", "gateway", *arguments]
+    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+
+
 class Gateway:
     """`gateway serve` as a process of its own, on a free port, with its files under `folder`."""
 

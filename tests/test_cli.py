@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import re
 import signal
 import socket
@@ -14,17 +13,12 @@ from pathlib import Path
 import pytest
 
 from gateway.store.sqlite.database import MIGRATIONS
-from tests.harness import Gateway, Listener, eventually, free_port, message
-
-
-def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-W", "error", "-m", "gateway", *arguments]
-    return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
+from tests.harness import Gateway, Listener, eventually, free_port, message, run
 
 
 def test_help_names_every_command() -> None:
     told = run("--help").stdout
-    for command in ("serve", "migrate", "demo", "events"):
+    for command in ("serve", "migrate", "demo", "events", "mesh", "nems", "mapping"):
         assert command in told
 
 

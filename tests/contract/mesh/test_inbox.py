@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,10 +10,8 @@ import pytest
 from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
-from gateway.store.base import InboxMessage
-from mesh.mailbox import Mailbox
-from mesh.message import OutgoingMessage
 from mesh.sandbox.run import LocalMesh
+from tests.contract.mesh.acts import remembered, send, waiting
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener, collect, eventually, message
 
 
@@ -23,24 +20,6 @@ def gateway(mesh: LocalMesh, tmp_path: Path) -> Iterator[Gateway]:
     mesh.clear()
     with Gateway(tmp_path, mesh) as running:
         yield running
-
-
-def send(mesh: LocalMesh, body: bytes, workflow: str = "CHANGEOFGP_1") -> str:
-    """Send to the gateway's mailbox as another system does; the message id."""
-    outgoing = OutgoingMessage(GATEWAY_MAILBOX, workflow, str(uuid.uuid4()), body, content_type="application/fhir+xml")
-    with Mailbox(mesh.settings_for(SUBSCRIBER_MAILBOX)) as mailbox:
-        return mailbox.send(outgoing).message_id
-
-
-def waiting(mesh: LocalMesh) -> list[str]:
-    with Mailbox(mesh.settings_for(GATEWAY_MAILBOX)) as mailbox:
-        return mailbox.list_messages()
-
-
-def remembered(gateway: Gateway, message_id: str) -> InboxMessage:
-    found = gateway.ask(lambda store: store.inbox(message_id))
-    assert found
-    return found
 
 
 @pytest.mark.parametrize(
