@@ -91,6 +91,7 @@ class Gateway:
         self.fetcher = Fetcher(KEY_SET_SECONDS, KEY_SET_BYTES, loopback=settings.security.mode == "open")
         keys = KeySets(self.applications, self.fetcher)
         await self.book.load()
+        self.store.hear_of_changes(self.book.follow)
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
         self.bearer = Bearer(settings.security.mode, self.applications, tokens, quota)
@@ -105,14 +106,14 @@ class Gateway:
             store=self.store,
             catalogue=self.catalogue,
             modules=self.modules,
-            index=self.index,
+            book=self.book,
             outbox=self.dispatcher,
             base_url=settings.http.base_url,
         )
         topics = Topics(self.catalogue, settings.http.base_url)
         self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
         self.book.watchers.append(self.notices.watch)
-        self.schedule = Schedule(self._jobs())
+        self.schedule = Schedule(self._jobs(), self.store.take_turn)
         self.schedule.start()
         seconds = settings.mapping.reload_seconds
         self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
@@ -192,7 +193,7 @@ class Gateway:
     def _jobs(self) -> list[Job]:
         jobs = [
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
-            Job("handshakes", GREET_SECONDS, self.notices.greet_waiting),
+            Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
         ]
         if self.mesh is None:
             return jobs

@@ -7,7 +7,8 @@
     ├── Throttled            the application has made more requests than it may: it may try again later
     ├── UpstreamError        a service that the gateway subscribes to refuses, or cannot be reached: one line
     └── Unavailable          the store cannot take it now: the sender may try again later
-        └── Away             nobody answers at the database
+        ├── Away             nobody answers at the database
+        └── Changed          subscriptions have changed at another node since this one looked: look, and ask again
 
 What an Issue says never holds a value taken from a message: a message is about a patient, and the text
 of an issue reaches logs.
@@ -90,3 +91,7 @@ class Unavailable(GatewayError):
 
 class Away(Unavailable):
     """Nobody answers at the database; unlike other refusals, this has nothing to do with what was asked."""
+
+
+class Changed(Unavailable):
+    """Subscriptions have changed at another node since this one looked: what was decided by them is not kept."""

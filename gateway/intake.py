@@ -15,17 +15,19 @@ from gateway import ids, metrics
 from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.clock import now_ms
-from gateway.errors import Issue, Refusal
+from gateway.errors import Changed, Issue, Refusal, Unavailable
 from gateway.events import Delivery, Event, Face, Original
 from gateway.fhir.tables import Tables
 from gateway.fhir.validate import validate
 from gateway.mapping.context import Context
 from gateway.mapping.modules import Modules
 from gateway.store.base import Acceptance, InboxMessage, Store
-from gateway.subscriptions.index import Index
+from gateway.subscriptions.book import Book
 from gateway.subscriptions.plan import plan
 
 log = structlog.get_logger()
+_CHANGES = 20
+"""How often an event is matched anew because another node has changed a subscription in the meantime."""
 
 
 class Outbox(Protocol):
@@ -63,9 +65,10 @@ class Intake:
     """Takes in events, whichever face they come through."""
 
     def __init__(  # the parts it joins
-        self, *, store: Store, catalogue: Catalogue, modules: Modules, index: Index, outbox: Outbox, base_url: str
+        self, *, store: Store, catalogue: Catalogue, modules: Modules, book: Book, outbox: Outbox, base_url: str
     ) -> None:
-        self.store, self.catalogue, self.index = store, catalogue, index
+        self.store, self.catalogue, self.index = store, catalogue, book.index
+        self._catch_up = book.catch_up
         self._modules, self._outbox, self._base_url = modules, outbox, base_url
         self._ids = ids.Ids()
 
@@ -121,11 +124,24 @@ class Intake:
         With `once`, an event of the same application, source and id that is there already, with a row id not under
         `since`, stays the only one: then the row id of that one.
         """
+        for _ in range(_CHANGES):
+            try:
+                return await self._accept(event, event_type, inbox, once=once, since=since)
+            except Changed:
+                await self._catch_up()
+        raise Unavailable("subscriptions change too quickly")
+
+    async def _accept(
+        self, event: Event, event_type: EventType, inbox: InboxMessage | None, *, once: bool, since: int
+    ) -> int | None:
+        revision = self.index.revision
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
         reserved, lease_ms = self._outbox.reserve(event, deliveries)
         leased = [delivery.id for delivery in reserved]
         try:
-            kept = await self.store.accept(Acceptance(event, deliveries, leased, lease_ms, inbox, once, since))
+            kept = await self.store.accept(
+                Acceptance(event, deliveries, leased, lease_ms, inbox, once, since, revision)
+            )
         except BaseException:
             self._outbox.give_back(event, reserved)
             raise

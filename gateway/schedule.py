@@ -11,6 +11,8 @@ from datetime import UTC, datetime
 import structlog
 from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
+from gateway.errors import Unavailable
+
 log = structlog.get_logger()
 
 Turn = Callable[[str, float], Awaitable[bool]]
@@ -73,9 +75,27 @@ class Schedule:
         assert task
         self._running.add(task)
         try:
-            if not job.alone or await self._turn(job.name, job.seconds):
+            if not job.alone:
                 await job.run()
+            elif await self._turn(job.name, job.seconds):
+                await self._run_alone(job)
         except Exception as error:  # the next time it may go well; its text may hold what a message held
             log.error("job", job=job.name, error=type(error).__name__)
         finally:
             self._running.discard(task)
+
+    async def _run_alone(self, job: Job) -> None:
+        """Keep the turn for as long as the run takes."""
+        keeping = asyncio.create_task(self._keep_turn(job))
+        try:
+            await job.run()
+        finally:
+            keeping.cancel()
+
+    async def _keep_turn(self, job: Job) -> None:
+        while True:
+            await asyncio.sleep(job.seconds / 2)
+            try:
+                await self._turn(job.name, job.seconds)
+            except Unavailable as error:
+                log.warning("turn", job=job.name, error=str(error))

@@ -17,16 +17,18 @@ SIZE = 256
 """At most so many are committed together."""
 Item = TypeVar("Item")
 Result = TypeVar("Result")
+Commit = Callable[[Sequence[Item]], Awaitable[Sequence[Result | Exception]]]
 
 
 class Group(Generic[Item, Result]):
     """Commits items by `commit`, in the order they came, many at a time, one group after the other.
 
-    `commit` gives the result of each item, and may be asked for an item a second time when the group it was in fails:
-    one item's fault must not fail its neighbours. When it raises Away, the whole group fails.
+    `commit` gives the result of each item, or the exception that is its answer. It may be asked for an item a second
+    time when the group it was in fails: one item's fault must not fail its neighbours. When it raises Away, the whole
+    group fails.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Item]], Awaitable[Sequence[Result]]], max_waiting: int) -> None:
+    def __init__(self, commit: Commit[Item, Result], max_waiting: int) -> None:
         self._commit = commit
         self._max_waiting = max_waiting
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
@@ -81,9 +83,11 @@ class Group(Generic[Item, Result]):
                 _fail([future], own_error)
 
 
-def _settle(futures: Sequence[asyncio.Future[Result]], results: Sequence[Result]) -> None:
+def _settle(futures: Sequence[asyncio.Future[Result]], results: Sequence[Result | Exception]) -> None:
     for future, result in zip(futures, results, strict=True):
-        if not future.done():  # unless whoever waited was cancelled
+        if isinstance(result, Exception):
+            _fail([future], result)
+        elif not future.done():  # unless whoever waited was cancelled
             future.set_result(result)
 
 

@@ -12,10 +12,11 @@ import structlog
 
 from gateway import metrics
 from gateway.clock import now_ms
-from gateway.errors import Refusal
+from gateway.errors import Changed, Refusal
 from gateway.events import Face
 from gateway.sealing import Sealer
 from gateway.signing import Secret, new_secret, rotated
+from gateway.subscriptions.changes import Changes
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.private import NOTHING, packed, unpacked
 from gateway.subscriptions.subscription import Entry, Kind, Subscription, SubscriptionState, Terms
@@ -31,8 +32,8 @@ Watcher = Callable[[Subscription, SubscriptionState], None]
 class Shelf(Protocol):
     """The part of a Store that the book needs."""
 
-    async def add_subscription(self, subscription: Subscription) -> None:
-        """Keep a new subscription."""
+    async def add_subscription(self, subscription: Subscription, revision: int = 0) -> None:
+        """Keep a new subscription, unless others have changed since `revision`: Changed."""
         ...
 
     async def delete_subscription(self, subscription_id: str, now_ms: int) -> bool:
@@ -65,6 +66,10 @@ class Shelf(Protocol):
         """One, deleted or not."""
         ...
 
+    async def subscription_changes(self, since: int) -> Changes:
+        """What has changed after the revision `since`; since 0 only the revision now."""
+        ...
+
 
 class Book:
     """Adds, finds and removes subscriptions.
@@ -79,9 +84,12 @@ class Book:
     def __init__(
         self, store: Shelf, index: Index, allowed: Callable[[Terms, Kind], bool], sealer: Sealer | None = None
     ) -> None:
-        self._store, self._index, self._allowed = store, index, allowed
+        self._store, self.index, self._allowed = store, index, allowed
         self._sealer = sealer or Sealer()
-        self._adding = asyncio.Lock()
+        # Of a change and of what other nodes have changed, one is learnt after the other.
+        self._changing = asyncio.Lock()
+        self._behind = False
+        self._following: asyncio.Task[None] | None = None
         self._whole: dict[str, Subscription] = {}
         self.watchers: list[Watcher] = []
         """Who is told when a subscription has come into another state."""
@@ -92,6 +100,8 @@ class Book:
         Raises:
             ConfigurationError: headers or secrets are sealed with a key that is not set.
         """
+        # First: what changes while the rest is read is read again.
+        self.index.revision = (await self._store.subscription_changes(0)).revision
         for kept in await self._store.subscriptions(but_of=_LEFT):
             subscription = unpacked(kept, self._sealer)
             if kept.private != NOTHING and not self._sealer.is_current(kept.private):
@@ -100,7 +110,45 @@ class Book:
             if self._may_stay(entry):
                 self._hold(subscription)
         await self._load_entries()
-        metrics.subscriptions(len(self._index))
+        metrics.subscriptions(len(self.index))
+
+    def follow(self) -> None:
+        """Learn soon what other nodes have changed."""
+        self._behind = True
+        if self._following is None or self._following.done():
+            self._following = asyncio.create_task(self._follow(), name="follow")
+
+    async def _follow(self) -> None:
+        try:
+            while self._behind:
+                self._behind = False
+                await self.catch_up()
+        except (
+            Exception
+        ) as error:  # an event that is accepted without it is refused by the store, and it is learnt then
+            log.error("follow", error=type(error).__name__)
+
+    async def catch_up(self) -> None:
+        """Learn what other nodes have changed.
+
+        Raises:
+            Unavailable: the store cannot tell.
+        """
+        async with self._changing:
+            await self._catch_up()
+
+    async def _catch_up(self) -> None:
+        changes = await self._store.subscription_changes(self.index.revision)
+        for subscription_id in changes.deleted:
+            self._drop(subscription_id)
+        for kept in changes.present:
+            subscription = unpacked(kept, self._sealer)
+            if self._may_stay(subscription.entry):
+                self._hold(subscription)
+            else:
+                self._drop(subscription.id)
+        self.index.revision = changes.revision
+        metrics.subscriptions(len(self.index))
 
     async def _load_entries(self) -> None:
         collecting = gc.isenabled()
@@ -110,7 +158,7 @@ class Book:
             while page := await self._store.entries(_LEFT, after, _PAGE):
                 for entry in page:
                     if self._may_stay(entry):
-                        self._index.add(entry)
+                        self.index.add(entry)
                 after = page[-1].id
         finally:
             if collecting:
@@ -124,17 +172,17 @@ class Book:
         return False
 
     def _hold(self, subscription: Subscription) -> None:
-        self._index.add(subscription.entry)
+        self.index.add(subscription.entry)
         if subscription.face != _LEFT:
             self._whole[subscription.id] = subscription
 
     def _drop(self, subscription_id: str) -> None:
-        self._index.remove(subscription_id)
+        self.index.remove(subscription_id)
         self._whole.pop(subscription_id, None)
 
     async def get(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id."""
-        return await self.find(subscription_id) if subscription_id in self._index else None
+        return await self.find(subscription_id) if subscription_id in self.index else None
 
     async def find(self, subscription_id: str) -> Subscription | None:
         """The subscription of that id, even if it is deleted: what it matched before is still delivered."""
@@ -158,16 +206,26 @@ class Book:
         Raises:
             Refusal: DUPLICATE_REJECTED, when one that would deliver the same to the same place is there already.
         """
-        async with self._adding:  # two at once must not both find no twin
-            self._refuse_twin(subscription)
-            if subscription.channel == "rest-hook" and not subscription.secrets:
-                subscription = replace(subscription, secrets=(new_secret(),))
-            await self._store.add_subscription(replace(subscription, private=packed(subscription, self._sealer)))
+        if subscription.channel == "rest-hook" and not subscription.secrets:
+            subscription = replace(subscription, secrets=(new_secret(),))
+        kept = replace(subscription, private=packed(subscription, self._sealer))
+        async with self._changing:  # two at once must not both find no twin
+            while not await self._added(kept):
+                await self._catch_up()
             self._hold(subscription)
-        metrics.subscriptions(len(self._index))
+        metrics.subscriptions(len(self.index))
+
+    async def _added(self, subscription: Subscription) -> bool:
+        """Keep it; False when another node has made a change that is to be looked at first."""
+        self._refuse_twin(subscription)
+        try:
+            await self._store.add_subscription(subscription, self.index.revision)
+        except Changed:
+            return False
+        return True
 
     def _refuse_twin(self, subscription: Subscription) -> None:
-        if twin := self._index.twin_of(subscription.entry, now_ms()):
+        if twin := self.index.twin_of(subscription.entry, now_ms()):
             # Live clients find the id in these words.
             raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")
 
@@ -177,7 +235,7 @@ class Book:
         Raises:
             Refusal: DUPLICATE_REJECTED, when another would deliver the same to the same place.
         """
-        async with self._adding:
+        async with self._changing:
             self._refuse_twin(subscription)
             before = await self.get(subscription.id)
             if before is None:
@@ -192,15 +250,12 @@ class Book:
         self, subscription_id: str, state: SubscriptionState, reason: str = "", was: Sequence[SubscriptionState] = ()
     ) -> bool:
         """Put it into `state`, and tell the watchers if that is another; False when it is gone, or in none of `was`."""
-        before = await self.get(subscription_id)
-        if before is None or not await self._store.set_subscription_state(subscription_id, state, reason, was):
-            return False
-        # What else was changed in the meantime is kept; it may have been removed, too.
-        present = await self.get(subscription_id)
-        if present is None:
-            return False
-        after = replace(present, state=state, reason=reason, unproven=present.unproven and state != "active")
-        self._hold(after)
+        async with self._changing:
+            before = await self.get(subscription_id)
+            if before is None or not await self._store.set_subscription_state(subscription_id, state, reason, was):
+                return False
+            after = replace(before, state=state, reason=reason, unproven=before.unproven and state != "active")
+            self._hold(after)
         if before.state != state:
             log.info("subscription-state", subscription_id=subscription_id, before=before.state, state=state)
             for watcher in self.watchers:
@@ -209,20 +264,21 @@ class Book:
 
     async def rotate_secret(self, subscription_id: str, until_ms: int) -> Secret | None:
         """Sign with a new secret from now on and, until then, with the old one too; None when it is gone."""
-        async with self._adding:
+        async with self._changing:
             before = await self.get(subscription_id)
             if before is None:
                 return None
             after = replace(before, secrets=rotated(before.secrets, now_ms(), until_ms))
             if not await self._store.set_subscription_private(subscription_id, packed(after, self._sealer)):
                 return None
-            self._hold(replace(await self.get(subscription_id) or after, secrets=after.secrets))
+            self._hold(after)
         log.info("rotate-secret", subscription_id=subscription_id)
         return after.secrets[0]
 
     async def remove(self, subscription_id: str) -> bool:
         """Delete it; False when it is gone already."""
-        removed = await self._store.delete_subscription(subscription_id, now_ms())
-        self._drop(subscription_id)
-        metrics.subscriptions(len(self._index))
+        async with self._changing:
+            removed = await self._store.delete_subscription(subscription_id, now_ms())
+            self._drop(subscription_id)
+        metrics.subscriptions(len(self.index))
         return removed

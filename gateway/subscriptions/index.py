@@ -22,6 +22,8 @@ class Index:
         self.reference = reference or Reference()
         self._by_id: dict[str, Entry] = {}
         self._shelves: dict[str, Shelf] = {}
+        self.revision = 0
+        """How far it has followed the store."""
         for entry in entries:
             self.add(entry)
 

@@ -17,6 +17,7 @@ from gateway.store.base.numbers import Numbers
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
 from gateway.store.base.tracking import Tracking, Uncollected
+from gateway.store.base.turns import Turns
 
 __all__ = [
     "Acceptance",
@@ -35,11 +36,12 @@ __all__ = [
     "Subscriptions",
     "Traces",
     "Tracking",
+    "Turns",
     "Uncollected",
 ]
 
 
-class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Protocol):
+class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns, Protocol):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
 
     @property

@@ -16,7 +16,8 @@ class Acceptance:
 
     `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`; the others
     are left to be claimed. `once` says that of events of one application, source and id only the first is kept; one
-    whose row id is under `since` is forgotten.
+    whose row id is under `since` is forgotten. `revision` is that of the subscriptions by which the deliveries were
+    planned; 0 asks nothing.
     """
 
     event: Event
@@ -26,6 +27,7 @@ class Acceptance:
     inbox: InboxMessage | None = None
     once: bool = False
     since: int = 0
+    revision: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,7 @@ class Events(Protocol):
         The numbers of a subscription are 1, 2, 3 and so on: one is taken in the transaction that keeps its delivery.
 
         Raises:
+            Changed: subscriptions have changed since, so the deliveries may not be the right ones; nothing is kept.
             Unavailable: too many are waiting already, or the disk refuses; nothing is kept.
         """
         ...

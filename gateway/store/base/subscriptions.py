@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Protocol
 
+from gateway.subscriptions.changes import Changes
 from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
 
 
 class Subscriptions(Protocol):
     """Keeps subscriptions; a deleted one stays, so that the trace of an old event still says whom it was for."""
 
-    async def add_subscription(self, subscription: Subscription) -> None:
-        """Keep a new subscription."""
+    async def add_subscription(self, subscription: Subscription, revision: int = 0) -> None:
+        """Keep a new subscription.
+
+        Raises:
+            Changed: subscriptions have changed since `revision`; 0 asks nothing. Nothing is kept.
+        """
         ...
 
     async def replace_subscription(self, subscription: Subscription) -> bool:
@@ -42,6 +47,14 @@ class Subscriptions(Protocol):
 
     async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
         """Keep other headers and secrets for it, sealed by the caller; False when there is none."""
+        ...
+
+    async def subscription_changes(self, since: int) -> Changes:
+        """What other nodes, and this one, have changed after the revision `since`; since 0 only the revision now."""
+        ...
+
+    def hear_of_changes(self, heard: Callable[[], None]) -> None:
+        """Call `heard` soon after another node has changed subscriptions, and when that may have been missed."""
         ...
 
     async def subscriptions(self, but_of: str = "") -> list[Subscription]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from gateway.errors import Unavailable
+from gateway.errors import Changed, Unavailable
 from gateway.events import NUMBERED, Event
 from gateway.store import rows
 from gateway.store.base import Acceptance, InboxMessage, Kept
@@ -16,12 +16,14 @@ from gateway.store.postgres.inbox import add_with_event
 
 # Of events that are kept once, only those whose name is new, or was last used before `since`; what else the group
 # holds is kept with them. Subscriptions are counted, and names written, in their order, so that two nodes do not wait
-# for each other.
+# for each other. Nothing is kept when the subscriptions have changed since the group was planned: each that was there
+# when this began is matched.
 ACCEPT = """
 WITH clock AS MATERIALIZED (SELECT clock_ms() - $1::bigint AS ahead),
+now AS MATERIALIZED (SELECT revision, $34::bigint IN (0, revision) AS same FROM subscription_revision),
 names AS MATERIALIZED (
     SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $33::bigint[])
-    AS t (event_id, source, application, row_id, since)
+    AS t (event_id, source, application, row_id, since) WHERE (SELECT same FROM now)
 ),
 named AS (
     INSERT INTO event_names
@@ -33,7 +35,7 @@ named AS (
 ),
 kept AS MATERIALIZED (
     SELECT id FROM unnest($6::bigint[]) AS given (id)
-    WHERE id <> ALL ($5::bigint[]) OR id IN (SELECT row_id FROM named)
+    WHERE (SELECT same FROM now) AND (id <> ALL ($5::bigint[]) OR id IN (SELECT row_id FROM named))
 ),
 new_events AS (
     INSERT INTO events SELECT * FROM unnest(
@@ -69,8 +71,12 @@ new_deliveries AS (
         COALESCE(number, 0)
     FROM clock, given LEFT JOIN numbered USING (id)
 )
-SELECT id, 0 FROM kept UNION ALL SELECT id, number FROM numbered
+SELECT 0, revision FROM now WHERE NOT same
+UNION ALL SELECT id, 0 FROM kept
+UNION ALL SELECT id, number FROM numbered
 """
+CHANGED = 0
+"""Among the ids that ACCEPT gives, which are greater: the group was refused."""
 ADD_NAME = (
     "INSERT INTO event_names VALUES ($1, $2, $3, $4) ON CONFLICT (event_id, source, application)"
     " DO UPDATE SET row_id = excluded.row_id WHERE event_names.row_id < $5"
@@ -97,11 +103,22 @@ class Events(Engine):
     async def events(self, limit: int) -> list[Event]:
         return [rows.event_of(row) for row in await self._fetch(NEWEST, limit)]
 
-    async def _accept(self, group: Sequence[Acceptance]) -> list[Kept]:
-        kept = dict(await self._fetch(ACCEPT, self._clock(), *_columns(group)))
-        return [
-            _kept(one, kept) if one.event.row_id in kept else Kept(await self._first_of(one.event)) for one in group
-        ]
+    async def _accept(self, group: Sequence[Acceptance]) -> list[Kept | Exception]:
+        """One planned by an older revision than its neighbours is refused without a look."""
+        revision = max(one.revision for one in group)
+        current = [one for one in group if one.revision == revision]
+        kept = dict(await self._fetch(ACCEPT, *self._values(current)))
+        return [await self._fate(one, kept) if one.revision == revision else _changed() for one in group]
+
+    async def _fate(self, one: Acceptance, kept: Mapping[int, int]) -> Kept | Exception:
+        if CHANGED in kept:
+            return _changed()
+        if one.event.row_id not in kept:
+            return Kept(await self._first_of(one.event))
+        return _kept(one, kept)
+
+    def _values(self, group: Sequence[Acceptance]) -> list[object]:
+        return [self._clock(), *_columns(group), group[0].revision]
 
     async def _first_of(self, event: Event) -> int:
         """The row id of the event that has that name already."""
@@ -116,7 +133,14 @@ class Events(Engine):
         if known is not None or first != event.row_id:
             return Kept(first if known is None else known)
         alone = replace(one, once=False)
-        return _kept(one, dict(await connection.fetch(ACCEPT, self._clock(), *_columns([alone]))))
+        kept = dict(await connection.fetch(ACCEPT, *self._values([alone])))
+        if CHANGED in kept:
+            raise _changed()
+        return _kept(one, kept)
+
+
+def _changed() -> Changed:
+    return Changed("subscriptions have changed")
 
 
 def _kept(one: Acceptance, kept: Mapping[int, int]) -> Kept:

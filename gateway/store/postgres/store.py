@@ -10,7 +10,8 @@ from gateway.store.postgres.numbers import Numbers
 from gateway.store.postgres.subscriptions import Subscriptions
 from gateway.store.postgres.traces import Traces
 from gateway.store.postgres.tracking import Tracking
+from gateway.store.postgres.turns import Turns
 
 
-class PostgresStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking):
+class PostgresStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns):
     """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
+from gateway.errors import Changed
 from gateway.store import rows
 from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine
+from gateway.store.postgres.listening import Listener
+from gateway.subscriptions.changes import Changes
 from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
 
 _VALUES = ", ".join(f"${number}" for number in range(1, rows.SUBSCRIPTION.count(",") + 2))
@@ -42,11 +45,20 @@ ENTRIES = (
 )
 
 
+REVISION = "SELECT revision FROM subscription_revision"
+# One statement, and so one moment: what has changed, and up to which revision that is.
+CHANGED = f"""
+SELECT now.revision, s.deleted_ms, {rows.SUBSCRIPTION}, {rows.RESOURCE}
+FROM subscription_revision now LEFT JOIN subscriptions s ON s.revision > $1
+LEFT JOIN subscription_resources ON subscription_id = id
+"""  # noqa: S608
+
+
 class Subscriptions(Engine):
     """Keeps subscriptions."""
 
-    async def add_subscription(self, subscription: Subscription) -> None:
-        await self._transact(lambda connection: _add(connection, subscription))
+    async def add_subscription(self, subscription: Subscription, revision: int = 0) -> None:
+        await self._transact(lambda connection: _add(connection, subscription, revision))
 
     async def replace_subscription(self, subscription: Subscription) -> bool:
         return await self._transact(lambda connection: _replace(connection, subscription))
@@ -68,6 +80,19 @@ class Subscriptions(Engine):
     async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
         return await self._execute(SET_PRIVATE, private, subscription_id) > 0
 
+    async def subscription_changes(self, since: int) -> Changes:
+        if since == 0:
+            return Changes((await self._first(REVISION))[0])
+        found = [tuple(row) for row in await self._fetch(CHANGED, since)]
+        return Changes(
+            found[0][0],
+            [rows.subscription_of(row[2:]) for row in found if row[1] is None and row[2] is not None],
+            [row[2] for row in found if row[1] is not None],
+        )
+
+    def hear_of_changes(self, heard: Callable[[], None]) -> None:
+        self._closing.push_async_callback(Listener(self._url, heard).close)
+
     async def subscriptions(self, but_of: str = "") -> list[Subscription]:
         return [rows.subscription_of(row) for row in await self._fetch(PRESENT, but_of)]
 
@@ -79,7 +104,10 @@ class Subscriptions(Engine):
         return rows.subscription_of(row) if row else None
 
 
-async def _add(connection: Connection, one: Subscription) -> None:
+async def _add(connection: Connection, one: Subscription, revision: int) -> None:
+    # The lock makes whoever else adds wait for what becomes of this one.
+    if revision and await connection.fetchval(f"{REVISION} FOR UPDATE") != revision:
+        raise Changed("subscriptions have changed")
     await connection.execute(ADD, *rows.subscription_row(one))
     await connection.execute(ADD_RESOURCE, *rows.resource_row(one), one.id)
 

@@ -10,7 +10,8 @@ from gateway.store.sqlite.numbers import Numbers
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
 from gateway.store.sqlite.tracking import Tracking
+from gateway.store.sqlite.turns import Turns
 
 
-class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking):
+class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns):
     """The Store of one process; `gateway.store.base` says what each method promises."""

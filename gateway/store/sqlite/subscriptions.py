@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from gateway.clock import now_ms
 from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
+from gateway.subscriptions.changes import Changes
 from gateway.subscriptions.subscription import Entry, Subscription, SubscriptionState
 
 VALUES = f"({', '.join('?' * (rows.SUBSCRIPTION.count(',') + 1))})"
@@ -45,7 +46,7 @@ ENTRIES = (
 class Subscriptions(Engine):
     """Keeps subscriptions."""
 
-    async def add_subscription(self, subscription: Subscription) -> None:
+    async def add_subscription(self, subscription: Subscription, revision: int = 0) -> None:
         await self._write(lambda connection: _add(connection, subscription))
 
     async def replace_subscription(self, subscription: Subscription) -> bool:
@@ -72,6 +73,12 @@ class Subscriptions(Engine):
     async def set_subscription_private(self, subscription_id: str, private: str) -> bool:
         values = (private, subscription_id)
         return await self._write(lambda connection: connection.execute(SET_PRIVATE, values).rowcount > 0)
+
+    async def subscription_changes(self, since: int) -> Changes:
+        return Changes(max(since, 1))  # whoever asks has made every change itself
+
+    def hear_of_changes(self, heard: Callable[[], None]) -> None:
+        """There is no other node."""
 
     async def subscriptions(self, but_of: str = "") -> list[Subscription]:
         return await self._read(

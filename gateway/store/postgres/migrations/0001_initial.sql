@@ -182,6 +182,13 @@ CREATE TABLE endpoints (
     reason     text   NOT NULL
 );
 
+-- Which node does what one of them has to do, and until when.
+CREATE TABLE turns (
+    job      text   PRIMARY KEY,
+    node     bigint NOT NULL,
+    until_ms bigint NOT NULL
+);
+
 -- What may be used one time only, such as the id of a signed assertion.
 CREATE TABLE used (
     name     text   PRIMARY KEY,
