@@ -19,10 +19,11 @@ from gateway.faces.http import end_ms
 from gateway.faces.r4 import channel
 from gateway.faces.r4.channel import Endpoint, unsupported
 from gateway.faces.r4.extensions import read_extensions
+from gateway.faces.r4.filters import read_filters
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.intake import check
-from gateway.subscriptions.subscription import Subscription
+from gateway.subscriptions.subscription import Kind, Subscription
 
 R4 = load("R4")
 
@@ -53,10 +54,9 @@ class Requests:
             Refusal: it asks for what there is not, or what the application may not have.
         """
         extensions = read_extensions(resource)
-        if "backport-filter-criteria" in extensions:
-            raise unsupported("criteria", "backport-filter-criteria is not supported")
         event_type = self._event_type(resource["criteria"])
-        _authorise(application, event_type)
+        criterion, subject = read_filters(extensions.get("backport-filter-criteria", ()), event_type)
+        _authorise(application, event_type, "generic" if subject is None else "explicit")
         asked = resource["channel"]
         where = self._endpoint(asked, extensions, application)
         form = channel.form(asked.get("payload"), _one(extensions, "backport-payload-content"))
@@ -69,7 +69,7 @@ class Requests:
             application=application.id,
             face="r4",
             event_types=(event_type.id,),
-            subject=None,
+            subject=subject,
             channel=where.channel,
             endpoint=where.address,
             form=form,
@@ -80,6 +80,7 @@ class Requests:
             headers=channel.headers(asked),
             end_ms=end_ms(resource),
             workflow=where.workflow,
+            filter=criterion,
             state="requested" if is_asked else "active",
             unproven=is_asked,
             payload=asked["payload"],
@@ -137,9 +138,9 @@ def parse(body: bytes) -> dict[str, Any]:
     return resource
 
 
-def _authorise(application: Application, event_type: EventType) -> None:
-    if not application.may_subscribe(event_type.id, "generic"):
-        text = f"this application may not have generic subscriptions to {event_type.id}"
+def _authorise(application: Application, event_type: EventType, kind: Kind) -> None:
+    if not application.may_subscribe(event_type.id, kind):
+        text = f"this application may not have {kind} subscriptions to {event_type.id}"
         raise Refusal.because("ACCESS_DENIED", text, "Subscription.criteria")
 
 

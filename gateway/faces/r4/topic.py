@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gateway.catalogue import Catalogue, EventType
 from gateway.errors import Refusal
 from gateway.faces.oauth.bearer import Bearer
+from gateway.faces.r4.filters import SUBJECT
 from gateway.faces.r4.outcome import fhir_response
 from gateway.fhir.notification import searchset
 
@@ -72,15 +73,16 @@ def topic(event_type: EventType) -> dict[str, Any]:
         "extension": [
             {"url": f"{_R5}.url", "valueUri": event_type.topic},
             {"url": f"{_R5}.title", "valueString": event_type.name},
-            *(_can_filter_by(name, kind) for name, kind in event_type.filters.items()),
+            _can_filter_by(SUBJECT, "The NHS number of whom the event is about."),
+            *(_can_filter_by(name, f"A filter of the event: {kind}.") for name, kind in event_type.filters.items()),
         ],
         "code": {"coding": [{"system": _TYPES, "code": "SubscriptionTopic"}]},
     }
 
 
-def _can_filter_by(name: str, kind: str) -> dict[str, Any]:
+def _can_filter_by(name: str, description: str) -> dict[str, Any]:
     parts = [
-        {"url": "description", "valueMarkdown": f"A filtering attribute of the event: {kind}."},
+        {"url": "description", "valueMarkdown": description},
         {"url": "filterParameter", "valueString": name},
     ]
     return {"url": f"{_R5}.canFilterBy", "extension": parts}
