@@ -11,10 +11,11 @@ from gateway.clock import now_ms
 from gateway.errors import ConfigurationError, Refusal, Unavailable
 from gateway.sealing import Sealer
 from gateway.signing import Secret
+from gateway.store.base import Acceptance
 from gateway.store.sqlite import SqliteStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
-from tests.samples import event, subscription
+from tests.samples import delivery, event, subscription
 
 
 @pytest.fixture
@@ -156,3 +157,20 @@ async def test_a_subscription_that_is_replaced_keeps_its_secrets(book: Book, ind
     assert (after.headers, after.secrets) == ((("X-Key", "new"),), before.secrets)
     assert index.match(event(subject="9990001014")) == []
     assert not await book.replace(subscription())
+
+
+@pytest.mark.rule("r4-77")
+async def test_events_are_for_a_subscription_in_error_unless_its_endpoint_never_answered(
+    store: SqliteStore, index: Index, book: Book
+) -> None:
+    one = subscription(channel="rest-hook", form="r4-id-only", state="requested", unproven=True)
+    await book.add(one)
+    await book.set_state(one.id, "error", "HTTP 404")
+    assert matching(index) == []
+    await book.set_state(one.id, "active")
+    await book.set_state(one.id, "error", "HTTP 500")
+    assert matching(index) == [one.id]
+    told = event()
+    made = delivery(told, form="r4-id-only", subscriptions=(one.id,))
+    await store.accept(Acceptance(told, [made]))
+    assert await store.event_counts([one.id]) == {one.id: 1}

@@ -51,7 +51,7 @@ def test_created_requested_and_active_after_the_handshake(gateway: Gateway, list
     assert gateway.http.get(place).status_code == 404
 
 
-@pytest.mark.rule("r4-21", "r4-31", "r4-78")
+@pytest.mark.rule("r4-21", "r4-31", "r4-78", "r4-79")
 @pytest.mark.parametrize("answer", [500, 404, 301, None])
 def test_a_handshake_that_fails_leaves_it_in_error(gateway: Gateway, listener: Listener, answer: int | None) -> None:
     listener.answers.status = answer or 204
