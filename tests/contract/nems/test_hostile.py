@@ -1,0 +1,250 @@
+"""Whatever is sent to the NEMS face is accepted or refused, and never makes it fail."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from functools import cache
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lxml import etree
+
+from gateway.faces.nems import jwt
+from gateway.fhir.json import render_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from tests.conftest import ROOT
+from tests.harness import (
+    EVENTS,
+    Gateway,
+    claims,
+    interaction,
+    message,
+    nems_headers,
+    nems_subscription,
+    subscriptions_api,
+)
+
+PUBLISH = "/STU3/Events/1/$process-message"
+SUBSCRIPTION = "/STU3/Subscription"
+SOAK_SECONDS = 600
+
+quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+at_length = settings(quick, max_examples=2000, database=None)
+# What a header may hold; what else comes is refused by the HTTP server.
+words = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60).map(
+    str.strip
+)
+# What is near to right gets further than what is not.
+names = st.sampled_from([*EVENTS, "Vaccinations", "VACCINATIONS-1", "no-such-1", ""])
+media_types = st.sampled_from(
+    ["application/fhir+xml", "application/json+fhir; charset=utf-8", "application/fhir+json", "xml", "*/*;q=0.1", "*/*"]
+)
+
+
+@cache
+def _bodies() -> list[bytes]:
+    """Our own messages and subscriptions, and the published ones where they are present."""
+    own = [made(event) for made in (message, nems_subscription) for event in EVENTS]
+    published = ROOT.parent / "shared" / "examples" / "nems"
+    paths = [*sorted(published.glob("events/*.xml")), *sorted(published.glob("subscriptions/spec-create-*.xml"))]
+    return [*own, *(path.read_bytes() for path in paths)]
+
+
+@st.composite
+def mutated(draw: st.DrawFn) -> bytes:
+    """A message with pieces cut out, doubled or replaced, or with bytes changed."""
+    body = bytearray(draw(st.sampled_from(_bodies())))
+    for _ in range(draw(st.integers(1, 4))):
+        start = draw(st.integers(0, len(body)))
+        end = start + draw(st.integers(0, 60))
+        piece = draw(
+            st.sampled_from(
+                [b"", b"<", b'"', b"\x00", b"\xff\xfe", b"&", b"<id/>", b'value="', bytes(body[start:end]) * 2]
+            )
+        )
+        body[start:end] = piece
+    return bytes(body)
+
+
+@st.composite
+def restructured(draw: st.DrawFn) -> bytes:
+    """A message that is still XML, with elements taken out, doubled, swapped, renamed or given another value."""
+    root = etree.fromstring(draw(st.sampled_from(_bodies())))
+    for _ in range(draw(st.integers(1, 4))):
+        elements = [element for element in root.iter(etree.Element) if element.getparent() is not None]
+        if not elements:
+            break
+        one = draw(st.sampled_from(elements))
+        change = draw(st.sampled_from(["remove", "rename", "value", "empty", "nest"]))
+        if change == "remove":
+            one.getparent().remove(one)
+        elif change == "rename":
+            one.tag = draw(st.sampled_from(elements)).tag
+        elif change == "value":
+            one.set(
+                "value", draw(st.sampled_from(["", " ", "0", "9" * 400, "2026-13-45T99:99:99Z", "+58:00", "é\u200b"]))
+            )
+        elif change == "empty":
+            for child in list(one):
+                one.remove(child)
+        else:
+            one.append(draw(st.sampled_from(elements)).__copy__())
+    return etree.tostring(root)
+
+
+@st.composite
+def as_json(draw: st.DrawFn) -> bytes:
+    """A message or subscription in JSON, with pieces cut out or replaced."""
+    tables = load("STU3")
+    body = bytearray(render_json(parse_xml(draw(st.sampled_from(_bodies())), tables).resource))
+    for _ in range(draw(st.integers(0, 3))):
+        start = draw(st.integers(0, len(body)))
+        end = start + draw(st.integers(0, 40))
+        body[start:end] = draw(st.sampled_from([b"", b"{", b"[]", b"null", b'"', b"1e999", b"\\u0000", b"\xff"]))
+    return bytes(body)
+
+
+@st.composite
+def criteria(draw: st.DrawFn) -> bytes:
+    """A subscription whose criteria are made of likely and unlikely pieces."""
+    pieces = st.sampled_from(
+        [
+            "/Bundle?type=message", "&amp;", "MessageHeader.event=", "pds-change-of-gp-1", "Patient.identifier=",
+            "https://fhir.nhs.uk/Id/nhs-number|", "9990001006", "%7C", "%", "%ff", "serviceType=GP", "Patient.age=", "lt14",
+            "gt", "9" * 400, "GPRegistration=RegisteredOnly", "subscriptionRuleType=", "GP_GP_GP", "COUNTRYCODE",
+            "Organization.identifier=", "A20047", "E92000001", "tag=", "|,", "=", " ", "é",
+        ]
+    )  # fmt: skip
+    text = "/Bundle?type=message" + "".join(draw(st.lists(pieces, max_size=20)))
+    resource = nems_subscription("pds-change-of-gp-1").decode()
+    start = resource.index('<criteria value="') + len('<criteria value="')
+    return (resource[:start] + text + resource[resource.index('"', start) :]).encode()
+
+
+@st.composite
+def tokens(draw: st.DrawFn) -> str:
+    """An Authorization header, right but for one claim."""
+    name = draw(
+        st.sampled_from(["iss", "sub", "aud", "scope", "reason_for_request", "requesting_system", "requesting_user"])
+    )
+    changed: dict[str, Any] = {name: draw(st.text(max_size=20))} if draw(st.booleans()) else {}
+    return f"Bearer {jwt.write(claims(**changed))}"
+
+
+@st.composite
+def headers(draw: st.DrawFn, right: dict[str, str]) -> dict[str, str]:
+    """The headers of a request, some of them changed, taken away or added."""
+    made = nems_headers(**right)
+    changes = {
+        "fromASID": words,
+        "toASID": words,
+        "Authorization": tokens() | words,
+        "InteractionID": names.map(lambda name: interaction(name)["InteractionID"]) | words,
+        "Content-Type": media_types | words,
+        "Accept": media_types | words,
+        "Content-Encoding": words,
+        "Client-Cert": words,
+    }
+    for name in draw(st.lists(st.sampled_from(sorted(changes)), max_size=2)):
+        made[name] = draw(changes[name])
+    for name in draw(st.lists(st.sampled_from(sorted(made)), max_size=1)):
+        del made[name]
+    return made
+
+
+bodies = st.one_of(mutated(), restructured(), as_json(), criteria(), st.binary(max_size=200))
+queries = st.one_of(
+    st.just(""),
+    words,
+    st.builds("_format={}".format, words | media_types),
+    st.sampled_from(["_format=%", "%ff=%00", "&&==&"]),
+)
+methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+places = st.sampled_from(
+    [SUBSCRIPTION, f"{SUBSCRIPTION}/{'0' * 32}", f"{SUBSCRIPTION}/", f"{SUBSCRIPTION}/%00", "/STU3/"]
+)
+
+
+def send(gateway: Gateway, method: str, path: str, query: str, sent: dict[str, str], body: bytes) -> httpx.Response:
+    """Send it as it is, whatever it is."""
+    raw = [(name.encode(), value.encode("latin-1")) for name, value in sent.items()]
+    target = f"{path}?{quote(query, safe='=&%')}" if query else path
+    url = httpx.URL(gateway.url).copy_with(raw_path=target.encode())
+    return gateway.http.request(method, url, headers=raw, content=body)
+
+
+def check(answer: httpx.Response) -> None:
+    """Check that it is an answer, and not a fault; what NEMS does not have is 501 by its own rules."""
+    assert answer.status_code < 500 or answer.status_code == 501, answer.text
+    assert "Traceback" not in answer.text
+    if answer.status_code >= 400 and answer.request.method != "HEAD":
+        assert b"OperationOutcome" in answer.content or answer.text == "Invalid HTTP request received."
+
+
+def publishing(gateway: Gateway, examples: settings) -> Callable[[], None]:
+    """A test that publishes."""
+
+    @examples
+    @given(data=st.data(), body=bodies, query=queries, method=methods)
+    def publishes(data: st.DataObject, body: bytes, query: str, method: str) -> None:
+        sent = data.draw(headers(interaction(data.draw(names))))
+        check(send(gateway, method, PUBLISH, query, sent, body))
+
+    return publishes
+
+
+def subscribing(gateway: Gateway, examples: settings) -> Callable[[], None]:
+    """A test that makes, reads and deletes subscriptions."""
+
+    @examples
+    @given(data=st.data(), body=bodies | criteria(), query=queries, method=methods, path=places)
+    def subscribes(data: st.DataObject, body: bytes, query: str, method: str, path: str) -> None:
+        verb = {"GET": "Get", "DELETE": "Delete"}.get(method, "Post")
+        answer = send(gateway, method, path, query, data.draw(headers(subscriptions_api(verb))), body)
+        check(answer)
+        if place := answer.headers.get("Location"):
+            own = "/STU3/" + place.split("/STU3/")[1]
+            check(send(gateway, "GET", own, "", nems_headers(**subscriptions_api("Get")), b""))
+            assert send(gateway, "DELETE", own, "", nems_headers(**subscriptions_api("Delete")), b"").status_code == 200
+
+    return subscribes
+
+
+@pytest.mark.rule("nems-no-fault")
+def test_whatever_is_published_is_accepted_or_refused(gateway: Gateway) -> None:
+    publishing(gateway, quick)()
+
+
+@pytest.mark.rule("nems-no-fault")
+def test_whatever_is_subscribed_to_is_accepted_or_refused(gateway: Gateway) -> None:
+    subscribing(gateway, quick)()
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS + 300)
+@pytest.mark.rule("nems-no-fault")
+def test_ten_minutes_of_anything_make_no_fault(gateway: Gateway) -> None:
+    end = time.monotonic() + SOAK_SECONDS
+    while time.monotonic() < end:
+        publishing(gateway, at_length)()
+        subscribing(gateway, at_length)()
+    assert gateway.http.get("/readyz").json()["checks"]["store"] == "ok"
+
+
+@pytest.mark.rule("nems-no-fault")
+@settings(max_examples=300, deadline=None, suppress_health_check=list(HealthCheck))
+@given(body=st.one_of(mutated(), restructured()), data=st.data())
+def test_a_mutated_message_is_accepted_or_refused_but_never_a_fault(
+    gateway: Gateway, body: bytes, data: st.DataObject
+) -> None:
+    event = data.draw(st.sampled_from(EVENTS))
+    answer = gateway.publish(body, event)
+    assert answer.status_code == 202 or 400 <= answer.status_code < 500, answer.text
+    if answer.status_code != 202:
+        assert b"OperationOutcome" in answer.content
