@@ -44,6 +44,11 @@ class Application(BaseModel):
             raise ValueError("jwks_url and jwks_file exclude each other")
         return self
 
+    @property
+    def publishes(self) -> bool:
+        """Whether it may publish anything."""
+        return bool(self.publish)
+
     def may_publish(self, event_type: str) -> bool:
         """Whether it may publish events of that type."""
         return event_type in self.publish
@@ -73,6 +78,10 @@ class Application(BaseModel):
 
 class LocalApplication(Application):
     """Every caller of open mode: it may do all."""
+
+    @property
+    def publishes(self) -> bool:
+        return True
 
     def may_publish(self, event_type: str) -> bool:
         return True

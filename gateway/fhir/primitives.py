@@ -43,9 +43,10 @@ _FORMS: Final = {
     "uuid": r"urn:uuid:[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}",
 }
 
-# What is read all the same, with a warning: an offset that no place on Earth has, which a published NHS message uses;
-# and white space only, which FHIR says a string SHOULD not be.
+# What is read all the same, with a warning: white space round a code, which the XML schema passes over; an offset that
+# no place on Earth has, which a published NHS message uses; white space only, which FHIR says a string SHOULD not be.
 _TOLERATED: Final = {
+    "code": re.compile(f"[ \t\r\n]*{_INK}+(?:[ \t\r\n]{_INK}+)*[ \t\r\n]*").fullmatch,
     "dateTime": re.compile(f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ANY_ZONE}", re.ASCII).fullmatch,
     "instant": re.compile(f"{_YEAR}-{_MONTH}-{_DAY}T{_TIME}{_ANY_ZONE}", re.ASCII).fullmatch,
     "markdown": re.compile("[ \t\r\n]+").fullmatch,

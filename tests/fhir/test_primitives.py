@@ -36,7 +36,7 @@ WRONG: dict[str, list[Any]] = {
     "base64Binary": ["QUJ", "*", " "],
     "boolean": ["true", 1, 0],
     "canonical": ["a b"],
-    "code": [" a", "a ", "a\n\nb", "a\x01"],
+    "code": ["a\n\nb", "a\x01"],
     "date": ["26", "2026-13", "2026-03-00", "2026-03-32", "2026-03-31T00:00:00Z", "0000", "\u0662026", "2026\n"],
     "dateTime": ["2026-03-31T24:00:00Z", "2026-03-31T23:59:59", "2026-03-31T23:59Z", "2026-03-31 23:59:59Z"],
     "decimal": [1.5, "1.5", True, Decimal("NaN"), Decimal("1E+100"), Decimal("1E-101")],
@@ -74,6 +74,11 @@ def test_wrong_forms(type_name: str, value: Any) -> None:
     assert found is not None
     assert found[0]
     assert found[1] == "error"
+
+
+@pytest.mark.parametrize("value", [" a", "a ", "\ta b\n"])
+def test_white_space_round_a_code_is_a_warning(value: str) -> None:
+    assert fault("code", value) == ("is not a valid code", "warning")
 
 
 @pytest.mark.parametrize("type_name", sorted(CHECKS))

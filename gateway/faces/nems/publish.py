@@ -45,6 +45,8 @@ class Publish:
     async def __call__(self, request: Request) -> Response:
         """202 once the event is durable: with an empty body, or with what there is to say of its type."""
         application = self._identity.caller(request, PUBLISH_SCOPES)
+        if not application.publishes:
+            raise Refusal.because("ASID_CHECK_FAILED", "this application is not registered to publish", "InteractionID")
         require_acceptable(request)
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
