@@ -21,8 +21,11 @@ from gateway.applications import Applications
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
+from gateway.delivery.endpoints import Endpoints
 from gateway.delivery.notices import BEAT_SECONDS, GREET_SECONDS, Notices
 from gateway.delivery.render import Renderer
+from gateway.delivery.retry import RetryPolicies
+from gateway.delivery.sender import Sender
 from gateway.delivery.topics import Topics
 from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
@@ -99,8 +102,14 @@ class Gateway:
         self.token_endpoint = TokenEndpoint(assertions, tokens, quota)
         self.channels = self._channels()
         self.renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
+        policies = RetryPolicies(settings.delivery, self.book.held)
         self.dispatcher = Dispatcher(
-            self.store, self.renderer, self.channels, settings.delivery, settings.longest_attempt_seconds
+            self.store,
+            Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone),
+            Endpoints(self.store, self.book, settings.delivery, policies),
+            policies,
+            settings.delivery,
+            settings.longest_attempt_seconds,
         )
         self.intake = Intake(
             store=self.store,
@@ -117,7 +126,7 @@ class Gateway:
         self.schedule.start()
         seconds = settings.mapping.reload_seconds
         self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
-        self.dispatcher.start()
+        await self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
         gc.set_threshold(50_000, 20, 100)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 Face = Literal["nems", "mns", "r4", "mesh"]
 Form = Literal[
@@ -79,7 +79,9 @@ class Delivery:
     `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
     MESH's; `attempts` counts those made; `uncertain` says that an earlier attempt may have arrived. `claim` numbers its
     leases, so that the verdict of an earlier one can be told from that of the present. `number` is that of the event in
-    its subscription, for a form that is NUMBERED; the store gives it when it accepts the event.
+    its subscription, for a form that is NUMBERED; the store gives it when it accepts the event. Deliveries to one
+    endpoint that have the same `order_key` leave in the order of their ids, "" in none; `replays` counts how often an
+    operator sent it again.
     """
 
     id: int
@@ -94,6 +96,19 @@ class Delivery:
     uncertain: bool = False
     claim: int = 0
     number: int = 0
+    order_key: str = ""
+    replays: int = 0
+
+
+class Reservation(NamedTuple):
+    """What becomes of fresh deliveries: those `taken` are started on at once, under a lease until `lease_ms`; those
+    `held` wait until their endpoint can take them, and those `due` are claimed.
+    """
+
+    taken: list[Delivery]
+    held: list[Delivery]
+    due: list[Delivery]
+    lease_ms: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +132,8 @@ class Verdict:
     """What an attempt means for its delivery, which it was made for under the lease number `claim`.
 
     `next_ms` is when it may be claimed again (epoch milliseconds) if it stays pending; `uncertain` says that the
-    attempt may have arrived; `remote_id` is the id the other side gave the notification.
+    attempt may have arrived; `remote_id` is the id the other side gave the notification; `in_order` says that other
+    deliveries may wait for this one.
     """
 
     attempt: Attempt
@@ -126,3 +142,4 @@ class Verdict:
     next_ms: int = 0
     uncertain: bool = False
     remote_id: str = ""
+    in_order: bool = False

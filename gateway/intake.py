@@ -16,7 +16,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.clock import now_ms
 from gateway.errors import Changed, Issue, Refusal, Unavailable
-from gateway.events import Delivery, Event, Face, Original
+from gateway.events import Delivery, Event, Face, Original, Reservation
 from gateway.fhir.tables import Tables
 from gateway.fhir.validate import validate
 from gateway.mapping.context import Context
@@ -33,15 +33,15 @@ _CHANGES = 20
 class Outbox(Protocol):
     """Takes over fresh deliveries, so that their first attempt needs no claim."""
 
-    def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> tuple[Sequence[Delivery], int]:
-        """Make room for as many of the deliveries as may be: those, and when the lease on them ends (epoch ms)."""
+    def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> Reservation:
+        """Make room for as many of the deliveries as may be."""
         ...
 
-    def offer(self, event: Event, deliveries: Sequence[Delivery], lease_ms: int) -> None:
-        """Start on deliveries that are now kept under that lease."""
+    def offer(self, event: Event, taken: Sequence[Delivery], kept: Reservation) -> None:
+        """Start on the deliveries taken, all of them being kept now; look for the others when there is room."""
         ...
 
-    def give_back(self, event: Event, deliveries: Sequence[Delivery]) -> None:
+    def give_back(self, event: Event, reservation: Reservation) -> None:
         """Free the room of deliveries that were not kept after all."""
         ...
 
@@ -136,12 +136,11 @@ class Intake:
     ) -> int | None:
         revision = self.index.revision
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
-        reserved, lease_ms = self._outbox.reserve(event, deliveries)
-        leased = [delivery.id for delivery in reserved]
+        reserved = self._outbox.reserve(event, deliveries)
+        leased, held = ([one.id for one in part] for part in (reserved.taken, reserved.held))
+        acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
         try:
-            kept = await self.store.accept(
-                Acceptance(event, deliveries, leased, lease_ms, inbox, once, since, revision)
-            )
+            kept = await self.store.accept(acceptance)
         except BaseException:
             self._outbox.give_back(event, reserved)
             raise
@@ -149,7 +148,8 @@ class Intake:
             self._outbox.give_back(event, reserved)
             log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)
             return kept.first
-        self._outbox.offer(event, _numbered(reserved, kept.numbers) if kept.numbers else reserved, lease_ms)
+        taken = _numbered(reserved.taken, kept.numbers) if kept.numbers else reserved.taken
+        self._outbox.offer(event, taken, reserved)
         metrics.accepted(event.face, event.type)
         log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,

@@ -21,6 +21,7 @@ _ATTEMPT_SECONDS = Histogram(
 )
 _ENDED = Counter("gateway_deliveries_ended", "Deliveries that ended, by channel and state", ["channel", "state"])
 _IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process holds in memory")
+_FAILING = Gauge("gateway_endpoints_failing", "Webhook endpoints that fail and are left alone but for probes")
 _SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
 _COLLECTED = Counter("gateway_mesh_collected", "Messages taken from the own mailbox, by disposition", ["disposition"])
 _LAST_COLLECTION = Gauge(
@@ -75,6 +76,11 @@ def ended(channel: str, state: str) -> None:
 def in_memory(count: int) -> None:
     """How many deliveries are held in memory now."""
     _IN_MEMORY.set(count)
+
+
+def endpoints_failing(count: int) -> None:
+    """How many endpoints are left alone now."""
+    _FAILING.set(count)
 
 
 def subscriptions(count: int) -> None:

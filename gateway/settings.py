@@ -211,6 +211,10 @@ class DeliverySettings(_Section):
     """How deliveries are attempted."""
 
     retry_seconds: Waits
+    webhook_retry_seconds: Waits
+    mesh_retry_seconds: Waits
+    probe_seconds: Annotated[Waits, Field(min_length=1)]
+    error_after_seconds: Seconds
     jitter: Annotated[float, Field(ge=0, lt=1)]
     webhook_seconds: Seconds
     per_endpoint: Count

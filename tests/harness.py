@@ -105,6 +105,7 @@ class Gateway:
             "GATEWAY_HTTP__PORT": str(self.port),
             "GATEWAY_STORE__URL": f"sqlite:///{self.database}",
             "GATEWAY_DELIVERY__RETRY_SECONDS": "[0.2, 0.5, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]",
+            "GATEWAY_DELIVERY__PROBE_SECONDS": "[0.2, 0.5, 1]",
             **({} if mesh is None else self.of_mesh(mesh)),
             **environment,
         }

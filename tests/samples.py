@@ -66,4 +66,4 @@ def delivery(of: Event, **changed: Any) -> Delivery:
 def verdict(of: Delivery, state: DeliveryState = "delivered", **changed: Any) -> Verdict:
     """What the next attempt at a delivery comes to."""
     attempt = Attempt(of.id, of.attempts + 1, 1_793_610_901_000, 12, state, 204, "")
-    return Verdict(attempt, state, of.claim, **changed)
+    return Verdict(attempt, state, **({"claim": of.claim, "in_order": bool(of.order_key)} | changed))

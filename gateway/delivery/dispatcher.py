@@ -3,79 +3,86 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import structlog
 
 from gateway import ids, metrics
 from gateway.clock import now_ms
-from gateway.delivery.channels.base import Channel, Notification, Outcome, Result
+from gateway.delivery.channels.base import Outcome, Result
+from gateway.delivery.endpoints import Endpoints
 from gateway.delivery.holdings import Holdings
 from gateway.delivery.lanes import Lanes
-from gateway.delivery.render import Renderer
-from gateway.delivery.retry import RetryPolicy
-from gateway.errors import Refusal
-from gateway.events import Attempt, Delivery, DeliveryState, Event, Verdict
+from gateway.delivery.retry import RetryPolicies
+from gateway.delivery.sender import Sender
+from gateway.events import Attempt, Delivery, DeliveryState, Event, Reservation, Verdict
 from gateway.settings import DeliverySettings
-from gateway.store.base import Claimed, Store
+from gateway.store.base import Claimed, Room, Store
 
 log = structlog.get_logger()
 
 _CLAIM_SECONDS = 0.5
 """How often the store is asked for deliveries that are due."""
 _CLAIM_BATCH = 100
-_SHARE = 8
-"""One endpoint may take up this part of what is held in memory, an eighth; more if its lane is wider than that."""
+_TOGETHER = 32
+"""How many endpoints' held deliveries are asked for at once."""
+_SWEEP_MS = 2_000
+"""How often the store is asked which endpoints deliveries are held for."""
 
 
 class Dispatcher:
     """Delivers. Fresh deliveries come by `offer` once they are durable, all others by claiming them from the store.
 
-    What is in memory is bounded; the rest waits in the store. Everything in memory is under a lease, so if this process
-    dies another (or its successor) takes over.
+    What is in memory is bounded; the rest waits in the store, held for its endpoint. Everything in memory is under a
+    lease, so if this process dies another (or its successor) takes over.
     """
 
     def __init__(
-        self,
-        store: Store,
-        renderer: Renderer,
-        channels: Mapping[str, Channel],
-        settings: DeliverySettings,
+        self, store: Store, sender: Sender, endpoints: Endpoints, policies: RetryPolicies, settings: DeliverySettings,
         longest_attempt_seconds: float,
-    ) -> None:
-        self._store, self._renderer, self._channels, self._settings = store, renderer, channels, settings
-        self._policy = RetryPolicy(settings.retry_seconds, settings.jitter)
-        self._lanes: Lanes[Claimed] = Lanes(self._deliver, settings.per_endpoint)
-        share = max(settings.in_memory // _SHARE, 2 * settings.per_endpoint)
-        self._holdings = Holdings(settings.in_memory, share)
-        self._slots = {name: asyncio.Semaphore(channel.slots) for name, channel in channels.items()}
-        self._no_limit = contextlib.nullcontext()
+    ) -> None:  # fmt: skip
+        self._store, self._sender, self._endpoints, self._policies = store, sender, endpoints, policies
+        self._settings = settings
+        self._lanes: Lanes[Claimed] = Lanes(self._deliver, endpoints.width)
+        self._holdings = Holdings(settings.in_memory)
         self._longest_attempt_ms = round(longest_attempt_seconds * 1000)
         self._recording: set[asyncio.Task[None]] = set()
+        # Endpoints that have, or may have, held deliveries in the store; and the deliveries that are probes.
+        self._backlogs: set[str] = set()
+        self._probes: set[int] = set()
+        # Deliveries that came to an endpoint that is left alone, on their way back to the store.
+        self._returning: list[Delivery] = []
+        self._swept_ms = 0
         self._stopping = False
         self._wake = asyncio.Event()
 
-    def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> tuple[Sequence[Delivery], int]:
-        """Make room for as many of the deliveries as may be: those, and when the lease on them ends (epoch ms)."""
-        if self._stopping:
-            return (), 0
-        taken = [one for one in deliveries if self._holdings.has_room_for(one) and self._holdings.add(event, one)]
-        return taken, self._lease_ms()
+    def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> Reservation:
+        """Make room for as many of the deliveries as may be; the others are held, and claimed when there is room.
 
-    def offer(self, event: Event, deliveries: Sequence[Delivery], lease_ms: int) -> None:
-        """Start on deliveries that are now kept under that lease."""
-        for delivery in deliveries:
-            self._lanes.add(delivery.endpoint, Claimed(delivery, event, lease_ms))
+        Those in order are claimed, since only the store knows whether another is before them.
+        """
+        kept = Reservation([], [], [], self._lease_ms())
+        for one in deliveries:
+            (kept.due if one.order_key else kept.taken if self._take(event, one) else kept.held).append(one)
+        return kept
 
-    def give_back(self, event: Event, deliveries: Sequence[Delivery]) -> None:
+    def offer(self, event: Event, taken: Sequence[Delivery], kept: Reservation) -> None:
+        """Start on the deliveries taken, all of them being kept now; look for the others when there is room."""
+        for delivery in taken:
+            self._lanes.add(delivery.endpoint, Claimed(delivery, event, kept.lease_ms))
+        self._backlogs.update(one.endpoint for one in kept.held)
+        if kept.due or any(self._is_ready(one.endpoint) for one in kept.held):
+            self._wake.set()
+
+    def give_back(self, event: Event, reservation: Reservation) -> None:
         """Free the room of deliveries that were not kept after all."""
-        for delivery in deliveries:
+        for delivery in reservation.taken:
             self._holdings.remove(event, delivery)
 
-    def start(self) -> None:
-        """Begin to claim what is due."""
+    async def start(self) -> None:
+        """Learn which endpoints fail, and begin to claim what is due."""
+        await self._endpoints.load()
         self._claiming = asyncio.create_task(self._run(), name="dispatcher")
 
     async def stop(self) -> None:
@@ -83,31 +90,112 @@ class Dispatcher:
         self._stopping = True
         self._wake.set()
         await self._claiming
-        left = self._lanes.clear()
+        left = [claimed.delivery for claimed in self._lanes.clear()]
         await self._lanes.wait(self._settings.shutdown_seconds)
         await asyncio.gather(*self._recording)
-        await self._store.release([claimed.delivery for claimed in left], now_ms())
+        await self._store.release([*left, *self._returning], now_ms())
+
+    def _take(self, event: Event, delivery: Delivery) -> bool:
+        endpoint = delivery.endpoint
+        if self._stopping or endpoint in self._endpoints.failing:
+            return False
+        return self._room_for(endpoint).deliveries > 0 and self._holdings.add(event, delivery)
+
+    def _room_for(self, endpoint: str) -> Room:
+        """How much more may be held for `endpoint`; one that has less than it can send at once is made room for."""
+        room = self._holdings.room_for(endpoint)
+        if room.deliveries > 0 or self._holdings.of(endpoint) >= self._settings.per_endpoint:
+            return room
+        for claimed in self._lanes.take_back(self._holdings.largest):
+            self._send_back(claimed)
+            self._holdings.remove(claimed.event, claimed.delivery)
+        return self._holdings.room_for(endpoint)
+
+    def _send_back(self, claimed: Claimed) -> None:
+        """Have it held by the store."""
+        self._returning.append(claimed.delivery)
+        self._backlogs.add(claimed.delivery.endpoint)
+        self._wake.set()
 
     async def _run(self) -> None:
         while not self._stopping:
             try:
-                claimed = await self._claim()
+                more = await self._cycle()
             except Exception as error:  # deliveries must go on once the store is well again
                 log.error("claim", error=type(error).__name__)
-                claimed = 0
-            if claimed < _CLAIM_BATCH:
+                more = False
+            if not more:
                 await self._pause()
 
-    async def _claim(self) -> int:
-        room = min(_CLAIM_BATCH, self._holdings.room)
-        if room <= 0:
+    async def _cycle(self) -> bool:
+        """Do what is to be done now; whether there may be more of it."""
+        await self._return()
+        await self._endpoints.tend()
+        claimed = await self._claim_due()
+        await self._sweep()
+        claimed += await self._claim_held()
+        await self._probe()
+        return claimed >= _CLAIM_BATCH
+
+    async def _claim_due(self) -> int:
+        room = self._batch(self._holdings.room)
+        full = self._holdings.full | set(self._endpoints.failing)
+        if room.deliveries <= 0:
             return 0
-        claimed = await self._store.claim(room, now_ms(), self._lease_ms(), self._holdings.full)
+        return self._start(await self._store.claim(room, now_ms(), self._lease_ms(), full))
+
+    async def _claim_held(self) -> int:
+        """Claim what is held for endpoints that have room again."""
+        ready = [one for one in self._backlogs if self._is_ready(one)][:_TOGETHER]
+        found = await asyncio.gather(*(self._claim_held_for(endpoint) for endpoint in ready))
+        return sum(found)
+
+    async def _claim_held_for(self, endpoint: str) -> int:
+        room = self._batch(self._room_for(endpoint))
+        if room.deliveries <= 0:
+            return 0
+        self._backlogs.discard(endpoint)
+        claimed = await self._store.claim_held(endpoint, room, self._lease_ms())
+        if claimed:
+            self._backlogs.add(endpoint)
+        return self._start(claimed)
+
+    def _is_ready(self, endpoint: str) -> bool:
+        """Whether an endpoint has little left to do, and may be given more."""
+        return endpoint not in self._endpoints.failing and self._holdings.of(endpoint) <= self._settings.per_endpoint
+
+    async def _sweep(self) -> None:
+        """Look for endpoints with held deliveries that are not known here: a claim holds what is due for those left
+        alone, and a process may have died.
+        """
+        if now_ms() - self._swept_ms < _SWEEP_MS and not self._endpoints.failing:
+            return
+        self._swept_ms = now_ms()
+        after = ""
+        while found := await self._store.held_endpoints(after, _CLAIM_BATCH):
+            self._backlogs.update(found)
+            after = found[-1]
+
+    async def _probe(self) -> None:
+        """Try failing endpoints whose time has come, each with one delivery."""
+        for failing in self._endpoints.due_probes(now_ms())[:_TOGETHER]:
+            if failing.endpoint in self._backlogs and await self._endpoints.take_probe(failing):
+                claimed = await self._store.claim_held(failing.endpoint, Room(1), self._lease_ms())
+                self._probes.update(one.delivery.id for one in claimed)
+                self._start(claimed)
+
+    def _start(self, claimed: Sequence[Claimed]) -> int:
         for one in claimed:
             # One that is held already came back because its lease ended while it waited here: it goes on where it is.
             if self._holdings.add(one.event, one.delivery):
                 self._lanes.add(one.delivery.endpoint, one)
         return len(claimed)
+
+    async def _return(self) -> None:
+        """Give back to the store what endpoints that are left alone have in memory."""
+        returning, self._returning = self._returning, []
+        if returning:
+            await self._store.release(returning, now_ms(), hold=True)
 
     async def _pause(self) -> None:
         try:
@@ -120,7 +208,10 @@ class Dispatcher:
 
     def _let_go(self, claimed: Claimed) -> None:
         """Hold it no more; an endpoint that has room again may have more waiting in the store."""
-        if self._holdings.remove(claimed.event, claimed.delivery):
+        self._holdings.remove(claimed.event, claimed.delivery)
+        self._probes.discard(claimed.delivery.id)
+        endpoint = claimed.delivery.endpoint
+        if claimed.delivery.order_key or (endpoint in self._backlogs and self._is_ready(endpoint)):
             self._wake.set()
 
     async def _deliver(self, claimed: Claimed) -> None:
@@ -131,50 +222,49 @@ class Dispatcher:
             self._let_go(claimed)
 
     async def _try(self, claimed: Claimed) -> None:
-        async with self._slots.get(claimed.delivery.channel, self._no_limit):
-            if now_ms() > claimed.lease_ms - self._longest_attempt_ms:
-                # It waited too long behind a slow endpoint, and another may take it over during the attempt.
+        delivery = claimed.delivery
+        async with self._sender.slot(delivery):
+            if self._must_go_back(claimed):
                 self._let_go(claimed)
                 return
             started_ms, started = now_ms(), time.perf_counter()
-            outcome = await self._attempt(claimed)
+            outcome = await self._sender.attempt(claimed.event, delivery)
         seconds = time.perf_counter() - started
-        verdict = self._judge(claimed.delivery, outcome, started_ms, round(seconds * 1000))
+        self._endpoints.note(delivery, outcome)
+        verdict = self._judge(delivery, outcome, started_ms, round(seconds * 1000))
         # The next delivery need not wait for this commit: a crash before it repeats the attempt, as a crash during the
         # attempt would.
         task = asyncio.create_task(self._record(claimed, verdict, seconds))
         self._recording.add(task)
         task.add_done_callback(self._recording.discard)
 
-    async def _attempt(self, claimed: Claimed) -> Outcome:
+    def _must_go_back(self, claimed: Claimed) -> bool:
+        """Whether an attempt must not be made: its endpoint is left alone, or another may take it over meanwhile since
+        it waited long behind a slow one.
+        """
         delivery = claimed.delivery
-        channel = self._channels.get(delivery.channel)
-        if channel is None:
-            return Outcome(Result.FAILED, detail=f"channel {delivery.channel} is not set up")
-        try:
-            body, media_type = self._renderer.render(claimed.event, delivery)
-            identity = ids.delivery_uuid(self._store.instance, delivery.id)
-            return await channel.send(Notification(identity, delivery, claimed.event, body, media_type))
-        except Refusal as refusal:
-            issue = refusal.issues[0]
-            return Outcome(Result.REFUSED, detail=f"cannot be mapped: {issue.reason} at {issue.location}: {issue.text}")
-        except Exception as error:  # a fault of ours must not stop the lane; its text may hold what the message held
-            log.error("send", delivery_id=ids.show(delivery.id), error=type(error).__name__)
-            return Outcome(Result.UNCERTAIN, detail=f"fault in the gateway: {type(error).__name__}")
+        if delivery.endpoint in self._endpoints.failing and delivery.id not in self._probes:
+            self._send_back(claimed)
+            return True
+        return now_ms() > claimed.lease_ms - self._longest_attempt_ms
 
     def _judge(self, delivery: Delivery, outcome: Outcome, started_ms: int, duration_ms: int) -> Verdict:
         number = delivery.attempts + 1
         # What the other side said may hold what no database takes.
         detail = outcome.detail.encode("utf-8", "replace").decode()
-        attempt = Attempt(delivery.id, number, started_ms, duration_ms, outcome.result, outcome.status, detail)
+        attempt = Attempt(
+            delivery.id, number, started_ms, duration_ms, outcome.result, outcome.status, detail, outcome.answer
+        )
+        in_order = bool(delivery.order_key)
         if outcome.result is Result.DELIVERED:
-            return Verdict(attempt, "delivered", delivery.claim, remote_id=outcome.remote_id)
+            return Verdict(attempt, "delivered", delivery.claim, remote_id=outcome.remote_id, in_order=in_order)
         if outcome.result is Result.REFUSED:
-            return Verdict(attempt, "dead", delivery.claim)
-        wait = self._policy.wait(number, outcome.retry_after_seconds)
+            return Verdict(attempt, "dead", delivery.claim, in_order=in_order)
+        wait = self._policies.of(delivery).wait(number, outcome.retry_after_seconds)
         uncertain = outcome.result is Result.UNCERTAIN or (delivery.uncertain and outcome.result is Result.FAILED)
         state: DeliveryState = "dead" if wait is None else "pending"
-        return Verdict(attempt, state, delivery.claim, now_ms() + round((wait or 0) * 1000), uncertain)
+        next_ms = now_ms() + round((wait or 0) * 1000)
+        return Verdict(attempt, state, delivery.claim, next_ms, uncertain, in_order=in_order)
 
     async def _record(self, claimed: Claimed, verdict: Verdict, seconds: float) -> None:
         delivery, attempt = claimed.delivery, verdict.attempt
@@ -192,6 +282,9 @@ class Dispatcher:
             attempt=attempt.number, outcome=attempt.outcome, status=attempt.status, state=verdict.state,
             ms=attempt.duration_ms,
         )  # fmt: skip
+
+    def _batch(self, room: Room) -> Room:
+        return Room(min(_CLAIM_BATCH, room.deliveries), room.bytes)
 
     def _lease_ms(self) -> int:
         return now_ms() + round(self._settings.lease_seconds * 1000)

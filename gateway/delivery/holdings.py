@@ -6,6 +6,7 @@ from collections import Counter
 
 from gateway import metrics
 from gateway.events import Delivery, Event
+from gateway.store.base import Room
 
 BYTES = 64 * 1024 * 1024
 """The bodies held in memory may come to about this much."""
@@ -14,61 +15,60 @@ BYTES = 64 * 1024 * 1024
 class Holdings:
     """Counts deliveries, those of each endpoint, and their bodies.
 
-    Once half the room is taken, an endpoint that holds `share` or more gets none of the rest: if a slow one could fill
-    it all, the others would wait with it.
+    An endpoint may hold as much as is still free: one alone half of the room, the next one half of what is left. When
+    slow ones have taken it all, the largest can be made to give some back.
     """
 
-    def __init__(self, room: int, share: int) -> None:
-        self._room, self._share = room, share
-        self._endpoints: Counter[str] = Counter()
+    def __init__(self, room: int) -> None:
+        self._room = room
+        self._held: Counter[str] = Counter()
+        self._bytes_of: Counter[str] = Counter()
         self._ids: set[int] = set()
         self._bytes = 0
-        # Endpoints that had their share, and may have more waiting in the store.
-        self._crowded: set[str] = set()
 
     @property
-    def room(self) -> int:
-        """How many more deliveries may be held."""
-        return self._room - len(self._ids) if self._bytes < BYTES else 0
+    def room(self) -> Room:
+        """How much more may be held."""
+        return Room(self._room - len(self._ids), BYTES - self._bytes)
 
     @property
-    def full(self) -> list[str]:
+    def full(self) -> set[str]:
         """The endpoints that get no more now."""
-        return [endpoint for endpoint in self._crowded if not self._may_have_more(endpoint)]
+        return {endpoint for endpoint in self._held if self.room_for(endpoint).deliveries <= 0}
 
-    def has_room_for(self, delivery: Delivery) -> bool:
-        """Whether a fresh delivery may be held rather than left to be claimed."""
-        if self.room > 0 and self._may_have_more(delivery.endpoint):
-            return True
-        self._crowded.add(delivery.endpoint)
-        return False
+    def of(self, endpoint: str) -> int:
+        """How many deliveries for `endpoint` are held."""
+        return self._held[endpoint]
+
+    @property
+    def largest(self) -> str:
+        """The endpoint that most is held for; something must be held."""
+        return max(self._held, key=self._held.__getitem__)
+
+    def room_for(self, endpoint: str) -> Room:
+        """How much more may be held for `endpoint`: so much that as much is left free."""
+        free = self.room
+        left = free.bytes - self._bytes_of[endpoint]
+        return Room((free.deliveries - self._held[endpoint] + 1) // 2 if left > 0 else 0, left)
 
     def add(self, event: Event, delivery: Delivery) -> bool:
         """Hold a delivery; False when it is held already."""
         if delivery.id in self._ids:
             return False
         self._ids.add(delivery.id)
-        self._bytes += len(event.original.body)
-        self._endpoints[delivery.endpoint] += 1
-        if self._endpoints[delivery.endpoint] >= self._share:
-            self._crowded.add(delivery.endpoint)
-        metrics.in_memory(len(self._ids))
+        self._count(event, delivery, 1)
         return True
 
-    def remove(self, event: Event, delivery: Delivery) -> bool:
-        """Hold a delivery no more; True when its endpoint had its share and now has room for more."""
-        endpoint = delivery.endpoint
+    def remove(self, event: Event, delivery: Delivery) -> None:
+        """Hold a delivery no more."""
         self._ids.discard(delivery.id)
-        self._bytes -= len(event.original.body)
-        self._endpoints[endpoint] -= 1
-        left = self._endpoints[endpoint]
-        if left <= 0:
-            del self._endpoints[endpoint]
-        metrics.in_memory(len(self._ids))
-        if endpoint in self._crowded and left <= self._share // 2:
-            self._crowded.discard(endpoint)
-            return True
-        return False
+        self._count(event, delivery, -1)
+        if self._held[delivery.endpoint] <= 0:
+            del self._held[delivery.endpoint], self._bytes_of[delivery.endpoint]
 
-    def _may_have_more(self, endpoint: str) -> bool:
-        return self._endpoints[endpoint] < self._share or len(self._ids) < self._room // 2
+    def _count(self, event: Event, delivery: Delivery, sign: int) -> None:
+        size = sign * len(event.original.body)
+        self._bytes += size
+        self._bytes_of[delivery.endpoint] += size
+        self._held[delivery.endpoint] += sign
+        metrics.in_memory(len(self._ids))

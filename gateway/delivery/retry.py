@@ -3,7 +3,12 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
+
+from gateway.events import Delivery
+from gateway.settings import DeliverySettings
+from gateway.subscriptions.subscription import Subscription
 
 LONGEST_RETRY_AFTER_SECONDS = 86_400.0
 """A Retry-After asks for patience, not for ever."""
@@ -23,6 +28,35 @@ class RetryPolicy:
         """
         if attempts > len(self.waits):
             return None
-        spread = random.uniform(1 - self.jitter, 1 + self.jitter)  # noqa: S311  # not a secret
-        wait = self.waits[attempts - 1] * spread
+        wait = varied(self.waits[attempts - 1], self.jitter)
         return max(wait, min(retry_after, LONGEST_RETRY_AFTER_SECONDS)) if retry_after else wait
+
+    @property
+    def span_seconds(self) -> float:
+        """How long the schedule lasts."""
+        return sum(self.waits)
+
+
+class RetryPolicies:
+    """The policy of each delivery: its subscription's own, else its channel's, else that of all."""
+
+    def __init__(self, settings: DeliverySettings, find: Callable[[str], Subscription | None]) -> None:
+        self._find, self._jitter = find, settings.jitter
+        own = {"rest-hook": settings.webhook_retry_seconds, "mesh": settings.mesh_retry_seconds}
+        self._of_channel = {name: waits or settings.retry_seconds for name, waits in own.items()}
+
+    def of(self, delivery: Delivery) -> RetryPolicy:
+        """The policy of `delivery`."""
+        subscription = self._find(delivery.subscriptions[0])
+        own = subscription.retry_seconds if subscription else ()
+        return RetryPolicy(own or self._of_channel[delivery.channel], self._jitter)
+
+    def longest_seconds(self, subscriptions: list[Subscription]) -> float:
+        """How long the longest schedule of webhook subscriptions lasts."""
+        own = [sum(one.retry_seconds) for one in subscriptions if one.retry_seconds]
+        return max([sum(self._of_channel["rest-hook"]), *own])
+
+
+def varied(seconds: float, jitter: float) -> float:
+    """`seconds`, more or less by up to a share of `jitter`, so that what failed together comes back at other times."""
+    return seconds * random.uniform(1 - jitter, 1 + jitter)  # noqa: S311  # not a secret

@@ -21,7 +21,7 @@ EVENT = (
 )
 DELIVERY = (
     "d.id, d.event_id, d.channel, d.endpoint, d.form, d.subscriptions, d.workflow, d.partner_id, d.attempts,"
-    " d.uncertain, d.claim, d.number"
+    " d.uncertain, d.claim, d.number, d.order_key, d.replays"
 )
 SUBSCRIPTION = (
     "id, application, face, event_types, subject, channel, endpoint, form, created_ms, tag, private, end_ms, workflow,"
@@ -60,22 +60,21 @@ def event_of(row: Row) -> Event:
     )  # fmt: skip
 
 
-def delivery_row(delivery: Delivery, state: str, next_ms: int, number: int = 0) -> Row:
+def delivery_row(delivery: Delivery, state: str, next_ms: int, number: int = 0, *, blocked: bool = False) -> Row:
     """The row of the table deliveries, as it is first written."""
     return (
         delivery.id, delivery.event_id, delivery.channel, delivery.endpoint, delivery.form,
         json_text(delivery.subscriptions), delivery.workflow, delivery.partner_id, state, next_ms,
-        number,
+        number, delivery.order_key, blocked,
     )  # fmt: skip
 
 
 def delivery_of(row: Row) -> Delivery:
     """The delivery of the columns DELIVERY."""
-    identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, *numbers = row
-    attempts, uncertain, claim, number = numbers
+    identity, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, attempts, uncertain, *rest = row
     return Delivery(
         identity, event_id, channel, endpoint, form, tuple(_decode(subscriptions)), workflow, partner_id, attempts,
-        bool(uncertain), claim, number,
+        bool(uncertain), *rest,
     )  # fmt: skip
 
 

@@ -196,6 +196,15 @@ class Book:
         own = (one for one in self._whole.values() if one.application == application and one.face == face)
         return sorted(own, key=lambda one: one.id)
 
+    def held(self, subscription_id: str) -> Subscription | None:
+        """The subscription of that id if it is held whole."""
+        return self._whole.get(subscription_id)
+
+    async def is_gone(self, subscription_id: str) -> bool:
+        """Whether it is deleted or off."""
+        found = await self.get(subscription_id)
+        return found is None or found.state == "off"
+
     def at(self, endpoint: str) -> list[Subscription]:
         """The subscriptions to `endpoint`, but NEMS's."""
         return [one for one in self._whole.values() if one.endpoint == endpoint]

@@ -26,7 +26,8 @@ def plan(event: Event, event_type: EventType, matched: Iterable[Entry], new_id: 
             mailboxes.setdefault(terms.endpoint, []).append(one)
         else:
             whose = terms.channel, terms.endpoint, terms.form, (one.id,), terms.workflow
-            deliveries.append(Delivery(new_id(), event.row_id, *whose))
+            key = event.subject or "" if terms.ordering == "per-subject" else ""
+            deliveries.append(Delivery(new_id(), event.row_id, *whose, order_key=key))
     for mailbox, sharing in mailboxes.items():
         ids = tuple(one.id for one in sharing)
         workflow = event_type.nems.workflow if event_type.nems else ""

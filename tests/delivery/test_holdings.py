@@ -2,63 +2,69 @@ from __future__ import annotations
 
 from gateway.delivery import holdings
 from gateway.delivery.holdings import Holdings
-from gateway.events import XML, Original
+from gateway.events import XML, Delivery, Original
 from tests.samples import delivery, event
 
 EVENT = event()
 
 
-def test_past_half_the_room_an_endpoint_gets_its_share_and_no_more() -> None:
-    held = Holdings(room=10, share=2)
-    slow = [delivery(EVENT, endpoint="slow") for _ in range(6)]
-    for one in slow[:5]:
-        assert held.has_room_for(one)
-        assert held.add(EVENT, one)
-    assert not held.has_room_for(slow[5])
-    assert held.full == ["slow"]
-    quick = [delivery(EVENT, endpoint="quick") for _ in range(3)]
-    for one in quick[:2]:
-        assert held.has_room_for(one)
-        held.add(EVENT, one)
-    assert not held.has_room_for(quick[2])
+def fill(held: Holdings, endpoint: str) -> list[Delivery]:
+    """Hold as much for an endpoint as may be."""
+    made = []
+    while held.room_for(endpoint).deliveries > 0:
+        made.append(delivery(EVENT, endpoint=endpoint))
+        assert held.add(EVENT, made[-1])
+    return made
 
 
-def test_an_endpoint_that_was_full_says_when_it_has_room_again() -> None:
-    held = Holdings(room=4, share=2)
-    slow = [delivery(EVENT, endpoint="slow") for _ in range(2)]
-    for one in slow:
-        held.add(EVENT, one)
-    assert held.remove(EVENT, slow[0])
-    assert held.full == []
-    assert not held.remove(EVENT, slow[1]), "it is told once"
+def test_one_endpoint_gets_half_and_leaves_half() -> None:
+    held = Holdings(room=100)
+    assert len(fill(held, "slow")) == 50
+    assert held.room.deliveries == 50
+    assert held.full == {"slow"}
 
 
-def test_the_room_is_shared_by_all() -> None:
-    held = Holdings(room=3, share=10)
-    made = [delivery(EVENT, endpoint=f"e{number}") for number in range(3)]
-    for one in made:
-        held.add(EVENT, one)
-    assert held.room == 0
-    assert not held.has_room_for(delivery(EVENT, endpoint="another"))
-    held.remove(EVENT, made[0])
-    assert held.room == 1
+def test_the_next_gets_half_of_what_is_left_and_the_largest_is_known() -> None:
+    held = Holdings(room=100)
+    assert [len(fill(held, name)) for name in "abcd"] == [50, 25, 13, 6]
+    assert held.largest == "a"
+
+
+def test_a_claim_for_an_endpoint_never_takes_more_than_it_may_hold() -> None:
+    held = Holdings(room=100)
+    room = held.room_for("one").deliveries
+    for _ in range(room):
+        held.add(EVENT, delivery(EVENT, endpoint="one"))
+    assert held.room_for("one").deliveries <= 0
+    assert held.of("one") == room == 50
+
+
+def test_an_endpoint_that_has_room_again_is_full_no_more() -> None:
+    held = Holdings(room=4)
+    slow = fill(held, "slow")
+    held.remove(EVENT, slow[0])
+    assert held.full == set()
+    for one in slow[1:]:
+        held.remove(EVENT, one)
+    assert held.room.deliveries == 4
 
 
 def test_what_is_held_already_is_not_held_twice() -> None:
-    held = Holdings(room=3, share=10)
+    held = Holdings(room=3)
     one = delivery(EVENT)
     assert held.add(EVENT, one)
     assert not held.add(EVENT, one)
-    assert held.room == 2
+    assert held.room.deliveries == 2
 
 
 def test_large_bodies_take_up_the_room_too() -> None:
-    held = Holdings(room=1000, share=1000)
-    large = event(original=Original(b"x" * (holdings.BYTES // 2), XML, "nems-message"))
+    held = Holdings(room=1000)
+    large = event(original=Original(b"x" * (holdings.BYTES // 4), XML, "nems-message"))
     made = [delivery(large) for _ in range(3)]
-    for one in made[:2]:
+    for one in made:
         held.add(large, one)
-    assert held.room == 0
-    assert not held.has_room_for(made[2])
+    assert held.full == {made[0].endpoint}
+    assert held.room_for("another").deliveries > 0
     held.remove(large, made[0])
-    assert held.room > 0
+    held.remove(large, made[1])
+    assert held.room_for(made[0].endpoint).deliveries > 0

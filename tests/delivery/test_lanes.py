@@ -31,7 +31,7 @@ async def settle() -> None:
 
 async def test_an_endpoint_gets_no_more_at_once_than_its_lane_is_wide() -> None:
     work = Work()
-    lanes: Lanes[str] = Lanes(work, width=2)
+    lanes: Lanes[str] = Lanes(work, width=lambda _: 2)
     for number in range(5):
         lanes.add("a", f"a{number}")
     lanes.add("b", "b0")
@@ -46,7 +46,7 @@ async def test_an_endpoint_gets_no_more_at_once_than_its_lane_is_wide() -> None:
 async def test_a_lane_of_one_keeps_the_order() -> None:
     work = Work()
     work.may_end.set()
-    lanes: Lanes[str] = Lanes(work, width=1)
+    lanes: Lanes[str] = Lanes(work, width=lambda _: 1)
     items = [f"a{number}" for number in range(20)]
     for item in items:
         lanes.add("a", item)
@@ -56,7 +56,7 @@ async def test_a_lane_of_one_keeps_the_order() -> None:
 
 async def test_what_waits_can_be_taken_out_and_the_rest_goes_on() -> None:
     work = Work()
-    lanes: Lanes[str] = Lanes(work, width=1)
+    lanes: Lanes[str] = Lanes(work, width=lambda _: 1)
     for item in ("a0", "a1", "b0", "b1"):
         lanes.add(item[0], item)
     await settle()
@@ -68,7 +68,7 @@ async def test_what_waits_can_be_taken_out_and_the_rest_goes_on() -> None:
 
 async def test_work_that_does_not_end_in_time_is_cancelled() -> None:
     work = Work()
-    lanes: Lanes[str] = Lanes(work, width=1)
+    lanes: Lanes[str] = Lanes(work, width=lambda _: 1)
     lanes.add("a", "a0")
     await settle()
     await lanes.wait(0.01)
@@ -79,7 +79,7 @@ async def test_work_that_does_not_end_in_time_is_cancelled() -> None:
 async def test_an_empty_lane_is_forgotten() -> None:
     work = Work()
     work.may_end.set()
-    lanes: Lanes[str] = Lanes(work, width=3)
+    lanes: Lanes[str] = Lanes(work, width=lambda _: 3)
     for _ in range(3):
         lanes.add("a", "a0")
     await lanes.wait(5)

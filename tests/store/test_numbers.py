@@ -8,7 +8,7 @@ import pytest
 
 from gateway.errors import Unavailable
 from gateway.events import Delivery, Event
-from gateway.store.base import Acceptance, Kept, Store
+from gateway.store.base import Acceptance, Kept, Room, Store
 from tests.samples import delivery, event
 from tests.store.acts import LATER, SOON, deliveries_of
 
@@ -63,7 +63,7 @@ async def test_other_forms_are_not_numbered(store: Store) -> None:
 async def test_a_delivery_keeps_its_number(store: Store) -> None:
     await keep(store)
     one, number = await keep(store)
-    claimed = await store.claim(10, SOON, LATER)
+    claimed = await store.claim(Room(10), SOON, LATER)
     assert [each.delivery.number for each in claimed if each.event == one] == [number]
     assert [told.delivery.number for told in await deliveries_of(store, one)] == [number]
 

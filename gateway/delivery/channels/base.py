@@ -30,7 +30,7 @@ class Outcome:
     """What came of an attempt.
 
     `detail` is for an operator and holds nothing of the notification; `answer` is the start of what the other side
-    said, which may, so it is kept in the store and nowhere else.
+    said, which may, so it is kept in the store and nowhere else; `ours` says that the other side had no part in it.
     """
 
     result: Result
@@ -39,6 +39,7 @@ class Outcome:
     remote_id: str = ""
     retry_after_seconds: float | None = None
     answer: str = field(default="", repr=False)
+    ours: bool = False
 
 
 @dataclass(frozen=True, slots=True)

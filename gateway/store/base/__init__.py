@@ -9,10 +9,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from gateway.store.base.deliveries import Claimed, Deliveries
-from gateway.store.base.events import Acceptance, Events, Kept
+from gateway.store.base.deliveries import Claimed, Deliveries, Room
+from gateway.store.base.endpoints import Endpoints, FailingEndpoint
+from gateway.store.base.events import Acceptance, Events, Kept, begins
 from gateway.store.base.identity import Identity
 from gateway.store.base.inbox import Disposition, Inbox, InboxMessage
+from gateway.store.base.letters import Letters, Selection
 from gateway.store.base.numbers import Numbers
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
@@ -25,23 +27,42 @@ __all__ = [
     "Deliveries",
     "DeliveryTrace",
     "Disposition",
+    "Endpoints",
     "EventTrace",
     "Events",
+    "FailingEndpoint",
     "Identity",
     "Inbox",
     "InboxMessage",
     "Kept",
+    "Letters",
     "Numbers",
+    "Room",
+    "Selection",
     "Store",
     "Subscriptions",
     "Traces",
     "Tracking",
     "Turns",
     "Uncollected",
+    "begins",
 ]
 
 
-class Store(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns, Protocol):
+class Store(
+    Events,
+    Numbers,
+    Deliveries,
+    Endpoints,
+    Letters,
+    Subscriptions,
+    Inbox,
+    Identity,
+    Traces,
+    Tracking,
+    Turns,
+    Protocol,
+):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""
 
     @property

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gateway.events import Delivery, Event, Verdict
+
+
+class Room(NamedTuple):
+    """How many deliveries may be taken, and about how many bytes their events may have."""
+
+    deliveries: int
+    bytes: int = 2**62
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,21 +26,45 @@ class Claimed:
 
 
 class Deliveries(Protocol):
-    """Keeps deliveries; those that are due are claimed, so that each is attempted by one process at a time."""
+    """Keeps deliveries; those that are due are claimed, so that each is attempted by one process at a time.
 
-    async def claim(self, limit: int, now_ms: int, lease_ms: int, full: Sequence[str] = ()) -> list[Claimed]:
-        """Take up to `limit` deliveries that are due, or whose lease has ended, under a lease until `lease_ms`.
+    A delivery is `held` while its endpoint can take no more or, if it is in order (`Delivery.order_key`), while one
+    before it has not ended: at most one delivery of an endpoint and key is not held.
+    """
 
-        One whose lease has ended comes back `uncertain`. Those for the endpoints in `full` are left alone.
+    async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
+        """Take deliveries that are due, or whose lease has ended, under a lease until `lease_ms`: as many as there is
+        room for, the longest due first.
+
+        One whose lease has ended comes back `uncertain`. Those for the endpoints in `full` are held instead, so that
+        the next claim does not meet them again.
         """
         ...
 
-    async def record(self, verdict: Verdict) -> None:
-        """Keep an attempt and, unless another has taken the delivery over, the state it leaves that in."""
+    async def claim_held(self, endpoint: str, room: Room, lease_ms: int) -> list[Claimed]:
+        """Take deliveries that are held for `endpoint` under a lease, the earliest first."""
         ...
 
-    async def release(self, held: Sequence[Delivery], now_ms: int) -> None:
-        """Give back deliveries that were not attempted; those that another has claimed since stay with it."""
+    async def held_endpoints(self, after: str, limit: int) -> list[str]:
+        """The endpoints that deliveries are held for, in order, from the one after `after`."""
+        ...
+
+    async def record(self, verdict: Verdict) -> None:
+        """Keep an attempt and, unless another has taken the delivery over, the state it leaves that in. If it ends one
+        that is in order, the next is due.
+        """
+        ...
+
+    async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
+        """Give back deliveries that were not attempted: they are due at once or, with `hold`, held. Those that another
+        has claimed since stay with it.
+        """
+        ...
+
+    async def give_up_held(self, endpoint: str, before_id: int, now_ms: int, why: str) -> int:
+        """Let some of the deliveries held for `endpoint` whose ids are below `before_id` be dead, with an attempt that
+        says why; how many, 0 when there are no more.
+        """
         ...
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.events import Delivery, Event
+from gateway.events import Delivery, DeliveryState, Event
 from gateway.store.base.inbox import InboxMessage
 
 
@@ -14,10 +14,10 @@ from gateway.store.base.inbox import InboxMessage
 class Acceptance:
     """An event and all that is stored with it in one transaction.
 
-    `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`; the others
-    are left to be claimed. `once` says that of events of one application, source and id only the first is kept; one
-    whose row id is under `since` is forgotten. `revision` is that of the subscriptions by which the deliveries were
-    planned; 0 asks nothing.
+    `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`, `held` of
+    those whose endpoint can take no more; the others are left to be claimed. `once` says that of events of one
+    application, source and id only the first is kept; one whose row id is under `since` is forgotten. `revision` is
+    that of the subscriptions by which the deliveries were planned; 0 asks nothing.
     """
 
     event: Event
@@ -28,6 +28,7 @@ class Acceptance:
     once: bool = False
     since: int = 0
     revision: int = 0
+    held: Collection[int] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,14 @@ class Kept:
 
     first: int | None = None
     numbers: Mapping[int, int] = field(default_factory=dict)
+
+
+def begins(acceptance: Acceptance, delivery: Delivery, *, blocked: bool) -> tuple[DeliveryState, int]:
+    """The state of a new delivery, and when that ends; `blocked` says that another in its order is before it."""
+    if blocked or delivery.id in acceptance.held:
+        return "held", acceptance.event.received_ms
+    leased = delivery.id in acceptance.leased
+    return ("sending", acceptance.lease_ms) if leased else ("pending", acceptance.event.received_ms)
 
 
 class Events(Protocol):

@@ -11,7 +11,7 @@ from gateway.events import Attempt, Delivery, Event
 @dataclass(frozen=True, slots=True)
 class DeliveryTrace:
     """Where a delivery stands; `attempts` in order; `collected_ms` is when MESH was found to say that its recipient has
-    it.
+    it, `discarded_ms` when an operator gave it up.
     """
 
     delivery: Delivery
@@ -21,6 +21,7 @@ class DeliveryTrace:
     ended_ms: int | None
     attempts: tuple[Attempt, ...]
     collected_ms: int | None = None
+    discarded_ms: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

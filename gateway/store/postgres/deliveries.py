@@ -2,32 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.events import Attempt, Delivery, Verdict
 from gateway.store import rows
-from gateway.store.base import Claimed
+from gateway.store.base import Claimed, Room
 from gateway.store.group import Group
+from gateway.store.postgres import claims
 from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine, columns
+from gateway.store.postgres.order import let_next_go, lock_keys
 
-# A lease that ended tells of an attempt whose end nobody saw.
-CLAIM = f"""
-WITH clock AS MATERIALIZED (SELECT clock_ms() - $5::bigint AS ahead),
-due AS MATERIALIZED (
-    SELECT id, state FROM deliveries
-    WHERE state IN ('pending', 'sending') AND next_ms <= $1 + (SELECT ahead FROM clock) AND endpoint <> ALL ($2::text[])
-    ORDER BY next_ms LIMIT $3 FOR UPDATE SKIP LOCKED
-),
-taken AS (
-    UPDATE deliveries d
-    SET state = 'sending', next_ms = $4 + (SELECT ahead FROM clock), uncertain = d.uncertain OR due.state = 'sending',
-        claim = d.claim + 1
-    FROM due WHERE d.id = due.id RETURNING d.*
-)
-SELECT {rows.DELIVERY}, {rows.EVENT} FROM taken d
-JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id
-"""  # noqa: S608  # our own column names
+_ENDED = frozenset({"delivered", "dead"})
+
 # The verdict of a lease that another attempt has taken over counts only if it is that the notification was delivered.
 # Attempts are numbered here: when a lease ended during one, two take themselves for the same.
 RECORD = """
@@ -58,9 +45,14 @@ INSERT INTO attempts SELECT $1::bigint, COALESCE(MAX(number), 0) + 1, $2, $3, $4
 FROM attempts WHERE delivery_id = $1
 """
 RELEASE = """
-UPDATE deliveries d SET state = 'pending', next_ms = $3::bigint + clock_ms() - $4::bigint
+UPDATE deliveries d SET state = $5, next_ms = $3::bigint + clock_ms() - $4::bigint
 FROM unnest($1::bigint[], $2::integer[]) AS held (id, claim)
 WHERE d.id = held.id AND d.state = 'sending' AND d.claim = held.claim
+"""
+GIVE_UP = "UPDATE deliveries SET state = 'dead', ended_ms = $2 WHERE id = ANY ($1::bigint[])"
+OLD = """
+SELECT id FROM deliveries WHERE state = 'held' AND NOT blocked AND endpoint = $1 AND id < $2
+ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED
 """
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = $1 AND remote_id <> ''"
 
@@ -73,19 +65,30 @@ class Deliveries(Engine):
         self._recording: Group[Verdict, None] = Group(self._record, self._max_waiting)
         self._closing.push_async_callback(self._recording.close)
 
-    async def claim(self, limit: int, now_ms: int, lease_ms: int, full: Sequence[str] = ()) -> list[Claimed]:
-        found = await self._fetch(CLAIM, now_ms, list(full), limit, lease_ms, self._clock())
-        width = rows.DELIVERY.count(",") + 1
-        return [
-            Claimed(rows.delivery_of(tuple(row)[:width]), rows.event_of(tuple(row)[width:]), lease_ms) for row in found
-        ]
+    async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
+        look = claims.LOOK if full else room.deliveries
+        for _ in range(claims.LOOKS if full else 1):
+            values = lease_ms, self._clock(), room.deliveries, room.bytes, now_ms, list(full), look
+            if found := await self._fetch(claims.DUE, *values):
+                return _claimed(found, lease_ms)
+        return []
+
+    async def claim_held(self, endpoint: str, room: Room, lease_ms: int) -> list[Claimed]:
+        values = lease_ms, self._clock(), room.deliveries, room.bytes, endpoint
+        return _claimed(await self._fetch(claims.HELD, *values), lease_ms)
+
+    async def held_endpoints(self, after: str, limit: int) -> list[str]:
+        return [row[0] for row in await self._fetch(claims.HELD_ENDPOINTS, after, limit)]
 
     async def record(self, verdict: Verdict) -> None:
         await self._recording.submit(verdict)
 
-    async def release(self, held: Sequence[Delivery], now_ms: int) -> None:
-        ids, claims = columns(((one.id, one.claim) for one in held), 2)
-        await self._execute(RELEASE, ids, claims, now_ms, self._clock())
+    async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
+        ids, claim_numbers = columns(((one.id, one.claim) for one in held), 2)
+        await self._execute(RELEASE, ids, claim_numbers, now_ms, self._clock(), "held" if hold else "pending")
+
+    async def give_up_held(self, endpoint: str, before_id: int, now_ms: int, why: str) -> int:
+        return await self._transact(lambda connection: _give_up(connection, (endpoint, before_id), now_ms, why))
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:
         row = await self._first(WITH_REMOTE_ID, remote_id)
@@ -93,7 +96,10 @@ class Deliveries(Engine):
 
     async def _record(self, group: Sequence[Verdict]) -> list[None]:
         rounds = [(self._clock(), *columns(map(_verdict_row, one), 13)) for one in _rounds(group)]
-        if len(rounds) == 1:
+        in_order = [one.attempt.delivery_id for one in group if one.in_order and one.state in _ENDED]
+        if in_order:
+            await self._transact(lambda connection: _record_in_order(connection, rounds, in_order))
+        elif len(rounds) == 1:
             await self._execute(RECORD, *rounds[0])
         else:
             await self._transact(lambda connection: connection.executemany(RECORD, rounds))
@@ -106,6 +112,28 @@ async def add_attempt(connection: Connection, attempt: Attempt) -> None:
         ADD_ATTEMPT, attempt.delivery_id, attempt.started_ms, attempt.duration_ms, attempt.outcome, attempt.status,
         attempt.detail, attempt.answer,
     )  # fmt: skip
+
+
+async def _record_in_order(connection: Connection, rounds: Sequence[rows.Row], in_order: Sequence[int]) -> None:
+    keys = await lock_keys(connection, in_order)
+    await connection.executemany(RECORD, rounds)
+    await let_next_go(connection, keys)
+
+
+async def _give_up(connection: Connection, held: tuple[str, int], now_ms: int, why: str) -> int:
+    found = [row[0] for row in await connection.fetch(OLD, *held)]
+    keys = await lock_keys(connection, found)
+    await connection.execute(GIVE_UP, found, now_ms)
+    for delivery_id in found:
+        await add_attempt(connection, Attempt(delivery_id, 0, now_ms, 0, "given up", None, why))
+    await let_next_go(connection, keys)
+    return len(found)
+
+
+def _claimed(found: Sequence[rows.Row], lease_ms: int) -> list[Claimed]:
+    width = rows.DELIVERY.count(",") + 1
+    told = (tuple(row) for row in found)
+    return [Claimed(rows.delivery_of(row[:width]), rows.event_of(row[width:]), lease_ms) for row in told]
 
 
 def _rounds(group: Sequence[Verdict]) -> list[list[Verdict]]:
@@ -121,7 +149,7 @@ def _rounds(group: Sequence[Verdict]) -> list[list[Verdict]]:
 
 
 def _verdict_row(verdict: Verdict) -> rows.Row:
-    attempt, ended = verdict.attempt, verdict.state in {"delivered", "dead"}
+    attempt, ended = verdict.attempt, verdict.state in _ENDED
     return (
         attempt.delivery_id, verdict.claim, verdict.state, verdict.uncertain, verdict.next_ms, verdict.remote_id,
         attempt.started_ms + attempt.duration_ms if ended else None, attempt.started_ms, attempt.duration_ms,

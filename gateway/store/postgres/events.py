@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 from gateway.errors import Changed, Unavailable
 from gateway.events import NUMBERED, Event
 from gateway.store import rows
-from gateway.store.base import Acceptance, InboxMessage, Kept
+from gateway.store.base import Acceptance, InboxMessage, Kept, begins
 from gateway.store.group import Group
 from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine, columns
 from gateway.store.postgres.inbox import add_with_event
+from gateway.store.postgres.order import blocked
 
 # Of events that are kept once, only those whose name is new, or was last used before `since`; what else the group
 # holds is kept with them. Subscriptions are counted, and names written, in their order, so that two nodes do not wait
@@ -20,9 +22,9 @@ from gateway.store.postgres.inbox import add_with_event
 # when this began is matched.
 ACCEPT = """
 WITH clock AS MATERIALIZED (SELECT clock_ms() - $1::bigint AS ahead),
-now AS MATERIALIZED (SELECT revision, $34::bigint IN (0, revision) AS same FROM subscription_revision),
+now AS MATERIALIZED (SELECT revision, $36::bigint IN (0, revision) AS same FROM subscription_revision),
 names AS MATERIALIZED (
-    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $33::bigint[])
+    SELECT * FROM unnest($2::text[], $3::text[], $4::text[], $5::bigint[], $35::bigint[])
     AS t (event_id, source, application, row_id, since) WHERE (SELECT same FROM now)
 ),
 named AS (
@@ -50,8 +52,11 @@ new_originals AS (
 given AS MATERIALIZED (
     SELECT * FROM unnest(
         $22::bigint[], $23::bigint[], $24::text[], $25::text[], $26::text[], $27::text[], $28::text[], $29::text[],
-        $30::text[], $31::bigint[], $32::text[]
-    ) AS t (id, of, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, counted)
+        $30::text[], $31::bigint[], $32::text[], $33::boolean[], $34::text[]
+    ) AS t (
+        id, of, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, order_key, blocked,
+        counted
+    )
     WHERE of IN (SELECT id FROM kept)
 ),
 counts AS (
@@ -66,9 +71,10 @@ numbered AS MATERIALIZED (
 ),
 new_deliveries AS (
     INSERT INTO deliveries
-        (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number)
+        (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number, order_key,
+        blocked)
     SELECT id, of, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms + ahead,
-        COALESCE(number, 0)
+        COALESCE(number, 0), order_key, blocked
     FROM clock, given LEFT JOIN numbered USING (id)
 )
 SELECT 0, revision FROM now WHERE NOT same
@@ -107,7 +113,7 @@ class Events(Engine):
         """One planned by an older revision than its neighbours is refused without a look."""
         revision = max(one.revision for one in group)
         current = [one for one in group if one.revision == revision]
-        kept = dict(await self._fetch(ACCEPT, *self._values(current)))
+        kept = dict(await self._keep(current))
         return [await self._fate(one, kept) if one.revision == revision else _changed() for one in group]
 
     async def _fate(self, one: Acceptance, kept: Mapping[int, int]) -> Kept | Exception:
@@ -117,8 +123,17 @@ class Events(Engine):
             return Kept(await self._first_of(one.event))
         return _kept(one, kept)
 
-    def _values(self, group: Sequence[Acceptance]) -> list[object]:
-        return [self._clock(), *_columns(group), group[0].revision]
+    def _values(self, group: Sequence[Acceptance], waiting: Collection[int] = ()) -> list[object]:
+        return [self._clock(), *_columns(group, waiting), group[0].revision]
+
+    async def _keep(self, group: Sequence[Acceptance]) -> list[Any]:
+        if any(each.order_key for one in group for each in one.deliveries):
+            return await self._transact(lambda connection: self._keep_in_order(connection, group))
+        return await self._fetch(ACCEPT, *self._values(group))
+
+    async def _keep_in_order(self, connection: Connection, group: Sequence[Acceptance]) -> list[Any]:
+        waiting = await blocked(connection, [each for one in group for each in one.deliveries])
+        return list(await connection.fetch(ACCEPT, *self._values(group, waiting)))
 
     async def _first_of(self, event: Event) -> int:
         """The row id of the event that has that name already."""
@@ -133,7 +148,7 @@ class Events(Engine):
         if known is not None or first != event.row_id:
             return Kept(first if known is None else known)
         alone = replace(one, once=False)
-        kept = dict(await connection.fetch(ACCEPT, *self._values([alone])))
+        kept = dict(await self._keep_in_order(connection, [alone]))
         if CHANGED in kept:
             raise _changed()
         return _kept(one, kept)
@@ -151,22 +166,23 @@ def _name(event: Event) -> tuple[str, str, str]:
     return event.id, event.source, event.application
 
 
-def _columns(group: Sequence[Acceptance]) -> list[list[object]]:
-    """The arrays of ACCEPT: of names, events, originals, deliveries, and since when names count."""
+def _columns(group: Sequence[Acceptance], waiting: Collection[int]) -> list[list[object]]:
+    """The arrays of ACCEPT: of names, events, originals, deliveries, of which those `waiting` are blocked, and since
+    when names count.
+    """
     events = [one.event for one in group]
     originals = [event.original for event in events]
     return [
         *columns(((*_name(one.event), one.event.row_id) for one in group if one.once), 4),
         *columns(map(rows.event_row, events), 13),
         *columns(((one.form, one.media_type, one.body) for one in originals), 3),
-        *columns((row for one in group for row in _deliveries(one)), 11),
+        *columns((row for one in group for row in _deliveries(one, waiting)), 13),
         [one.since for one in group if one.once],
     ]
 
 
-def _deliveries(acceptance: Acceptance) -> Iterator[rows.Row]:
+def _deliveries(acceptance: Acceptance, waiting: Collection[int]) -> Iterator[rows.Row]:
     for one in acceptance.deliveries:
-        leased = one.id in acceptance.leased
-        state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", acceptance.event.received_ms)
-        *row, _ = rows.delivery_row(one, state, next_ms)
-        yield (*row, one.subscriptions[0] if one.form in NUMBERED else None)
+        state, next_ms = begins(acceptance, one, blocked=one.id in waiting)
+        *row, _, order_key, is_blocked = rows.delivery_row(one, state, next_ms, blocked=one.id in waiting)
+        yield (*row, order_key, is_blocked, one.subscriptions[0] if one.form in NUMBERED else None)

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from gateway.store.postgres.deliveries import Deliveries
+from gateway.store.postgres.endpoints import Endpoints
 from gateway.store.postgres.events import Events
 from gateway.store.postgres.identity import Identity
 from gateway.store.postgres.inbox import Inbox
+from gateway.store.postgres.letters import Letters
 from gateway.store.postgres.numbers import Numbers
 from gateway.store.postgres.subscriptions import Subscriptions
 from gateway.store.postgres.traces import Traces
@@ -13,5 +15,7 @@ from gateway.store.postgres.tracking import Tracking
 from gateway.store.postgres.turns import Turns
 
 
-class PostgresStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns):
+class PostgresStore(
+    Events, Numbers, Deliveries, Endpoints, Letters, Subscriptions, Inbox, Identity, Traces, Tracking, Turns
+):
     """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

@@ -3,54 +3,57 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from gateway.events import Attempt, Delivery, Verdict
-from gateway.store import rows
-from gateway.store.base import Claimed
+from gateway.store.base import Claimed, Room
+from gateway.store.sqlite import claims
 from gateway.store.sqlite.engine import Engine
+from gateway.store.sqlite.order import let_next_go
 
 ADD_DELIVERY = (
     "INSERT INTO deliveries"
-    " (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number)"
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " (id, event_id, channel, endpoint, form, subscriptions, workflow, partner_id, state, next_ms, number, order_key,"
+    " blocked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 # Numbered here: when a lease ended during an attempt, two attempts take themselves for the same one.
 ADD_ATTEMPT = (
     "INSERT INTO attempts SELECT ?1, COALESCE(MAX(number), 0) + 1, ?2, ?3, ?4, ?5, ?6, ?7"
     " FROM attempts WHERE delivery_id = ?1"
 )
-# The unary plus keeps SQLite on the index of what is due.
-DUE = (
-    f"SELECT {rows.DELIVERY}, d.state, {rows.EVENT} FROM deliveries d"  # noqa: S608  # our own column names
-    " JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id"
-    " WHERE d.state IN ('pending', 'sending') AND d.next_ms <= ?"
-    " AND +d.endpoint NOT IN (SELECT value FROM json_each(?)) ORDER BY d.next_ms LIMIT ?"
-)
-LEASE = "UPDATE deliveries SET state = 'sending', next_ms = ?, uncertain = ?, claim = ? WHERE id = ?"
 # The verdict of a lease that another attempt has taken over counts only if it is that the notification was delivered.
 RECORD = (
     "UPDATE deliveries SET state = ?1, attempts = attempts + 1, uncertain = ?2, next_ms = ?3, remote_id = ?4,"
     " ended_ms = ?5 WHERE id = ?6 AND ((state = 'sending' AND claim = ?7)"
     " OR (?1 = 'delivered' AND state IN ('pending', 'sending', 'dead')))"
 )
-RELEASE = "UPDATE deliveries SET state = 'pending', next_ms = ? WHERE id = ? AND state = 'sending' AND claim = ?"
+RELEASE = "UPDATE deliveries SET state = ?, next_ms = ? WHERE id = ? AND state = 'sending' AND claim = ?"
+GIVE_UP = "UPDATE deliveries SET state = 'dead', ended_ms = ? WHERE id = ?"
+OLD = "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ? AND id < ? ORDER BY id LIMIT 500"
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = ? AND remote_id <> ''"
 
 
 class Deliveries(Engine):
     """Keeps deliveries."""
 
-    async def claim(self, limit: int, now_ms: int, lease_ms: int, full: Sequence[str] = ()) -> list[Claimed]:
-        values = (now_ms, rows.json_text(full), limit)
-        return await self._write(lambda connection: _claim(connection, values, lease_ms))
+    async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
+        return await self._write(lambda connection: claims.claim_due(connection, room, now_ms, lease_ms, full))
+
+    async def claim_held(self, endpoint: str, room: Room, lease_ms: int) -> list[Claimed]:
+        return await self._write(lambda connection: claims.claim_held(connection, endpoint, room, lease_ms))
+
+    async def held_endpoints(self, after: str, limit: int) -> list[str]:
+        return await self._read(lambda connection: list(claims.held_endpoints(connection, after, limit)))
 
     async def record(self, verdict: Verdict) -> None:
         await self._write(lambda connection: _record(connection, verdict))
 
-    async def release(self, held: Sequence[Delivery], now_ms: int) -> None:
-        values = [(now_ms, one.id, one.claim) for one in held]
+    async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
+        values = [("held" if hold else "pending", now_ms, one.id, one.claim) for one in held]
         await self._write(lambda connection: connection.executemany(RELEASE, values))
+
+    async def give_up_held(self, endpoint: str, before_id: int, now_ms: int, why: str) -> int:
+        return await self._write(lambda connection: _give_up(connection, (endpoint, before_id), now_ms, why))
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:
         row = await self._read(lambda connection: connection.execute(WITH_REMOTE_ID, (remote_id,)).fetchone())
@@ -66,19 +69,6 @@ def add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
     connection.execute(ADD_ATTEMPT, values)
 
 
-def _claim(connection: sqlite3.Connection, values: tuple[object, ...], lease_ms: int) -> list[Claimed]:
-    claimed, leases = [], []
-    for row in connection.execute(DUE, values).fetchall():
-        *columns, uncertain, claim, number, state = row[:13]
-        # A lease that ended tells of an attempt whose end nobody saw.
-        uncertain = uncertain or state == "sending"
-        delivery = rows.delivery_of((*columns, uncertain, claim + 1, number))
-        claimed.append(Claimed(delivery, rows.event_of(row[13:]), lease_ms))
-        leases.append((lease_ms, uncertain, claim + 1, delivery.id))
-    connection.executemany(LEASE, leases)
-    return claimed
-
-
 def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
     attempt, ended = verdict.attempt, verdict.state in {"delivered", "dead"}
     ended_ms = attempt.started_ms + attempt.duration_ms if ended else None
@@ -88,3 +78,14 @@ def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
     )  # fmt: skip
     connection.execute(RECORD, values)
     add_attempt(connection, attempt)
+    if ended and verdict.in_order:
+        let_next_go(connection, attempt.delivery_id, attempt.started_ms)
+
+
+def _give_up(connection: sqlite3.Connection, held: tuple[str, int], now_ms: int, why: str) -> int:
+    found = connection.execute(OLD, held).fetchall()
+    for (delivery_id,) in found:
+        connection.execute(GIVE_UP, (now_ms, delivery_id))
+        add_attempt(connection, Attempt(delivery_id, 0, now_ms, 0, "given up", None, why))
+        let_next_go(connection, delivery_id, now_ms)
+    return len(found)

@@ -7,11 +7,12 @@ import sqlite3
 from gateway.errors import Unavailable
 from gateway.events import NUMBERED, Event
 from gateway.store import rows
-from gateway.store.base import Acceptance, Kept
+from gateway.store.base import Acceptance, Kept, begins
 from gateway.store.sqlite.deliveries import ADD_DELIVERY
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
 from gateway.store.sqlite.numbers import next_number
+from gateway.store.sqlite.order import must_wait
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
@@ -51,11 +52,11 @@ def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
     connection.execute(ADD_EVENT, rows.event_row(event))
     connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
     for delivery in acceptance.deliveries:
-        leased = delivery.id in acceptance.leased
-        state, next_ms = ("sending", acceptance.lease_ms) if leased else ("pending", event.received_ms)
+        blocked = must_wait(connection, delivery)
+        state, next_ms = begins(acceptance, delivery, blocked=blocked)
         if delivery.form in NUMBERED:
             numbers[delivery.id] = next_number(connection, delivery.subscriptions[0])
-        row = rows.delivery_row(delivery, state, next_ms, numbers.get(delivery.id, 0))
+        row = rows.delivery_row(delivery, state, next_ms, numbers.get(delivery.id, 0), blocked=blocked)
         connection.execute(ADD_DELIVERY, row)
     return Kept(numbers=numbers)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from gateway.store.sqlite.deliveries import Deliveries
+from gateway.store.sqlite.endpoints import Endpoints
 from gateway.store.sqlite.events import Events
 from gateway.store.sqlite.identity import Identity
 from gateway.store.sqlite.inbox import Inbox
+from gateway.store.sqlite.letters import Letters
 from gateway.store.sqlite.numbers import Numbers
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
@@ -13,5 +15,7 @@ from gateway.store.sqlite.tracking import Tracking
 from gateway.store.sqlite.turns import Turns
 
 
-class SqliteStore(Events, Numbers, Deliveries, Subscriptions, Inbox, Identity, Traces, Tracking, Turns):
+class SqliteStore(
+    Events, Numbers, Deliveries, Endpoints, Letters, Subscriptions, Inbox, Identity, Traces, Tracking, Turns
+):
     """The Store of one process; `gateway.store.base` says what each method promises."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
+from collections.abc import Sequence
 
 from gateway.events import Attempt
 from gateway.store import rows
@@ -11,14 +11,9 @@ from gateway.store.base import DeliveryTrace, EventTrace
 from gateway.store.sqlite.engine import Engine
 
 EVENT = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id WHERE e.id = ?"  # noqa: S608  # our own column names
-DELIVERIES = (
-    f"SELECT {rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms, d.collected_ms FROM deliveries d"  # noqa: S608
-    " WHERE d.event_id = ? ORDER BY d.id"
-)
-ATTEMPTS = (
-    f"SELECT {rows.ATTEMPT} FROM attempts"  # noqa: S608
-    " WHERE delivery_id IN (SELECT id FROM deliveries WHERE event_id = ?) ORDER BY delivery_id, number"
-)
+STANDS = f"{rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms, d.collected_ms, d.discarded_ms"
+DELIVERIES = f"SELECT {STANDS} FROM deliveries d WHERE d.event_id = ? ORDER BY d.id"  # noqa: S608
+ATTEMPTS = f"SELECT {rows.ATTEMPT} FROM attempts WHERE delivery_id = ? ORDER BY number"  # noqa: S608
 
 
 class Traces(Engine):
@@ -34,20 +29,18 @@ def trace(connection: sqlite3.Connection, row_id: int) -> EventTrace | None:
     return EventTrace(rows.event_of(row), _deliveries(connection, row_id)) if row else None
 
 
+def trace_of(row: rows.Row, attempts: Sequence[Attempt] = ()) -> DeliveryTrace:
+    """The trace of the columns STANDS."""
+    *columns, state, next_ms, remote_id, ended_ms, collected_ms, discarded_ms = row
+    delivery = rows.delivery_of(tuple(columns))
+    return DeliveryTrace(delivery, state, next_ms, remote_id, ended_ms, tuple(attempts), collected_ms, discarded_ms)
+
+
+def attempts_of(connection: sqlite3.Connection, delivery_id: int) -> list[Attempt]:
+    """The attempts at a delivery, in order."""
+    return [rows.attempt_of(row) for row in connection.execute(ATTEMPTS, (delivery_id,))]
+
+
 def _deliveries(connection: sqlite3.Connection, event_id: int) -> tuple[DeliveryTrace, ...]:
-    told = connection.execute(DELIVERIES, (event_id,)).fetchall()
-    attempts = _attempts(connection, event_id)  # after the deliveries: one that has ended has its attempts
-    found = []
-    for *columns, state, next_ms, remote_id, ended_ms, collected_ms in told:
-        delivery = rows.delivery_of(tuple(columns))
-        tried = tuple(attempts[delivery.id])
-        found.append(DeliveryTrace(delivery, state, next_ms, remote_id, ended_ms, tried, collected_ms))
-    return tuple(found)
-
-
-def _attempts(connection: sqlite3.Connection, event_id: int) -> dict[int, list[Attempt]]:
-    found: dict[int, list[Attempt]] = defaultdict(list)
-    for row in connection.execute(ATTEMPTS, (event_id,)):
-        attempt = rows.attempt_of(row)
-        found[attempt.delivery_id].append(attempt)
-    return found
+    found = connection.execute(DELIVERIES, (event_id,)).fetchall()
+    return tuple(trace_of(row, attempts_of(connection, row[0])) for row in found)

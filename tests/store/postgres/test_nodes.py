@@ -9,7 +9,7 @@ import pytest
 
 from gateway.clock import now_ms
 from gateway.errors import Changed, Refusal
-from gateway.store.base import Acceptance
+from gateway.store.base import Acceptance, Room
 from gateway.store.postgres import PostgresStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
@@ -23,18 +23,18 @@ HOUR_MS = 3_600_000
 async def test_a_delivery_is_claimed_by_one_node(nodes: Nodes) -> None:
     one, other = nodes
     made = {delivery.id for _ in range(5) for delivery in (await accept(one, 40))[1]}
-    rounds = await asyncio.gather(*(node.claim(20, SOON, LATER) for _ in range(10) for node in nodes))
+    rounds = await asyncio.gather(*(node.claim(Room(20), SOON, LATER) for _ in range(10) for node in nodes))
     claimed = [each.delivery.id for found in rounds for each in found]
     assert len(claimed) == len(set(claimed))
     assert set(claimed) == made
-    assert await other.claim(20, SOON, LATER) == []
+    assert await other.claim(Room(20), SOON, LATER) == []
 
 
 async def test_opening_a_node_leaves_alone_what_another_has_claimed(url: str, nodes: Nodes) -> None:
     await accept(nodes[0], lease_ms=now_ms() + HOUR_MS)
     late = PostgresStore(url)
     await late.open()
-    assert await late.claim(10, now_ms(), now_ms() + HOUR_MS) == []
+    assert await late.claim(Room(10), now_ms(), now_ms() + HOUR_MS) == []
     await late.close()
 
 
@@ -45,21 +45,21 @@ async def test_a_wrong_clock_neither_takes_leases_early_nor_keeps_them(url: str,
     await wrong.open()
     await accept(right, lease_ms=now_ms() + 60_000)
     there = now_ms() + wrong_ms
-    assert await wrong.claim(10, there, there + 60_000) == []
+    assert await wrong.claim(Room(10), there, there + 60_000) == []
 
-    (claimed,) = await wrong.claim(10, there + 60_000 + MOMENT, there + 120_000)
-    assert await right.claim(10, now_ms() + 120_000 - MOMENT, MUCH_LATER) == []
+    (claimed,) = await wrong.claim(Room(10), there + 60_000 + MOMENT, there + 120_000)
+    assert await right.claim(Room(10), now_ms() + 120_000 - MOMENT, MUCH_LATER) == []
     await wrong.record(verdict(claimed.delivery, "pending", next_ms=there + 60_000))
-    assert await right.claim(10, now_ms() + 60_000 - MOMENT, MUCH_LATER) == []
-    assert len(await right.claim(10, now_ms() + 60_000 + MOMENT, MUCH_LATER)) == 1
+    assert await right.claim(Room(10), now_ms() + 60_000 - MOMENT, MUCH_LATER) == []
+    assert len(await right.claim(Room(10), now_ms() + 60_000 + MOMENT, MUCH_LATER)) == 1
     await wrong.close()
 
 
 async def test_a_node_that_wakes_late_undoes_nothing(nodes: Nodes) -> None:
     stalled, other = nodes
     one, _ = await accept(stalled)
-    (late,) = await stalled.claim(10, SOON, LATER)
-    (present,) = await other.claim(10, LATER + MOMENT, MUCH_LATER)
+    (late,) = await stalled.claim(Room(10), SOON, LATER)
+    (present,) = await other.claim(Room(10), LATER + MOMENT, MUCH_LATER)
     await stalled.release([late.delivery], SOON)
     await stalled.record(verdict(late.delivery, "dead"))
     (stands,) = await deliveries_of(other, one)
@@ -72,8 +72,8 @@ async def test_a_node_that_wakes_late_undoes_nothing(nodes: Nodes) -> None:
 async def test_verdicts_of_two_nodes_on_one_delivery_at_once_are_both_kept(nodes: Nodes) -> None:
     stalled, other = nodes
     one, _ = await accept(stalled, 30)
-    late = await stalled.claim(99, SOON, LATER)
-    present = await other.claim(99, LATER + MOMENT, MUCH_LATER)
+    late = await stalled.claim(Room(99), SOON, LATER)
+    present = await other.claim(Room(99), LATER + MOMENT, MUCH_LATER)
     assert len(late) == len(present) == 30
     await asyncio.gather(
         *(stalled.record(verdict(each.delivery, "pending")) for each in late),

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import ConfigurationError, Unavailable
+from gateway.store.base import Room
 from gateway.store.sqlite import SqliteStore
 from gateway.store.sqlite.database import MIGRATIONS, migrate_file
 from tests.store.acts import LATER, MUCH_LATER, SOON, accept
@@ -38,7 +39,7 @@ async def test_what_a_dead_process_had_claimed_is_due_at_once_and_uncertain(tmp_
     _, (made,) = await accept(store, lease_ms=MUCH_LATER)
     await store.close()
     await store.open()
-    (claimed,) = await store.claim(10, SOON, LATER)
+    (claimed,) = await store.claim(Room(10), SOON, LATER)
     assert claimed.delivery == replace(made, uncertain=True, claim=1)
 
 
