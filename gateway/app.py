@@ -48,6 +48,7 @@ from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
 from gateway.mesh_link import MeshLink
 from gateway.outbound import Fetcher
+from gateway.reference.keeper import Keeper
 from gateway.resources import folder
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
@@ -82,6 +83,7 @@ class Gateway:
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
         self.index = Index()
+        self.keeper = Keeper(self.store, self.index.reference)
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
         self.book = Book(self.store, self.index, self._still_allowed, self.sealer)
         self._tls = tls_context(settings.webhook.ca_file, settings.webhook.cert_file, settings.webhook.key_file)
@@ -95,6 +97,7 @@ class Gateway:
         keys = KeySets(self.applications, self.fetcher)
         await self.book.load()
         self.store.hear_of_changes(self.book.follow)
+        await self.keeper.refresh()
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
         self.bearer = Bearer(settings.security.mode, self.applications, tokens, quota)
@@ -201,6 +204,7 @@ class Gateway:
 
     def _jobs(self) -> list[Job]:
         jobs = [
+            Job("reference", self.settings.reference.reload_seconds, self.keeper.refresh),
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
             Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
         ]

@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mesh`, `nems`, `mapping`."""
+"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mesh`, `nems`, `reference`, `mapping`."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from gateway.mapping_cli import app as mapping
 from gateway.mesh_cli import app as mesh
 from gateway.nems_cli import app as nems
 from gateway.options import AsJson, Config
+from gateway.reference_cli import app as reference
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -24,6 +25,7 @@ app.add_typer(events, name="events")
 app.add_typer(mapping, name="mapping")
 app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")
+app.add_typer(reference, name="reference")
 
 
 @app.command()

@@ -207,6 +207,12 @@ class MappingSettings(_Section):
     reload_seconds: Annotated[float, Field(ge=0)]
 
 
+class ReferenceSettings(_Section):
+    """How soon loaded reference data are taken up."""
+
+    reload_seconds: Seconds
+
+
 class DeliverySettings(_Section):
     """How deliveries are attempted."""
 
@@ -335,6 +341,7 @@ class Settings(BaseSettings):
     store: StoreSettings
     mesh: Mesh
     mapping: MappingSettings
+    reference: ReferenceSettings
     delivery: DeliverySettings
     webhook: WebhookSettings
     r4: R4

@@ -10,9 +10,6 @@ from dataclasses import dataclass
 Area = tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]
 """The codes of a postcode's country, its local authorities and its ICB sub-location."""
 
-_DIGITS = {character: number for number, character in enumerate(" 0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ")}
-AREA_BITS = 16
-
 
 @dataclass(frozen=True, slots=True)
 class Practice:
@@ -23,26 +20,25 @@ class Practice:
 
 
 class Postcodes:
-    """The areas of postcodes, in an array of integers: 2.7 million take 22 MB, where a dict would take 400.
+    """The areas of postcodes, in arrays: 2.7 million take 27 MB, where a dict would take 400.
 
-    Each integer is a postcode's seven characters, read as a number, followed by the number of its area.
+    `numbers` are the postcodes as `number_of` writes them, in ascending order; `places` say which of `areas` each is
+    in.
     """
 
-    def __init__(self, rows: array[int], areas: Sequence[Area]) -> None:
-        self.rows, self.areas = rows, areas
+    def __init__(self, numbers: array[int], places: array[int], areas: Sequence[Area]) -> None:
+        self.numbers, self.places, self.areas = numbers, places, areas
 
     def __len__(self) -> int:
-        return len(self.rows)
+        return len(self.numbers)
 
     def get(self, postcode: str) -> Area | None:
         """The area of a postcode, however it is spaced; None for one that is not known, or is none."""
         number = number_of(postcode)
-        if number is None:
+        at = bisect_left(self.numbers, number)
+        if at == len(self.numbers) or self.numbers[at] != number:
             return None
-        at = bisect_left(self.rows, number << AREA_BITS)
-        if at == len(self.rows) or self.rows[at] >> AREA_BITS != number:
-            return None
-        return self.areas[self.rows[at] & (1 << AREA_BITS) - 1]
+        return self.areas[self.places[at]]
 
 
 @dataclass(slots=True)
@@ -55,37 +51,26 @@ class Reference:
     postcodes: Postcodes | None = None
 
 
-def number_of(postcode: str) -> int | None:
-    """The number of a postcode, in the order of the directory: the outward part padded to four characters, then the
-    inward three. None for what cannot be one.
+def number_of(postcode: str) -> int:
+    """The bytes of a postcode as a number, the outward part padded to four: so numbers have the order of the directory.
+    0 for what cannot be a postcode.
     """
     letters = postcode.replace(" ", "").upper()
-    if not 5 <= len(letters) <= 7:
-        return None
-    number = 0
-    for character in f"{letters[:-3]:<4}{letters[-3:]}":
-        digit = _DIGITS.get(character)
-        if digit is None:
-            return None
-        number = number * 37 + digit
-    return number
+    if not (5 <= len(letters) <= 7 and letters.isascii() and letters.isalnum()):
+        return 0
+    return int.from_bytes(f"{letters[:-3]:<4}{letters[-3:]}".encode())
 
 
 def postcodes_of(areas: Iterable[tuple[str, Area]]) -> Postcodes:
     """The postcodes of `areas`, in any order; the later of two for one postcode counts."""
-    numbers: dict[Area, int] = {}
-    rows = array("Q")
+    known: dict[Area, int] = {}
+    numbers, places = array("Q"), array("H")
     for postcode, area in areas:
-        number = number_of(postcode)
-        if number is not None:
-            rows.append(number << AREA_BITS | numbers.setdefault(area, len(numbers)))
-    if len(numbers) >= 1 << AREA_BITS:
-        raise OverflowError
-    return Postcodes(_in_order(rows), list(numbers))
-
-
-def _in_order(rows: array[int]) -> array[int]:
-    if all(rows[at] >> AREA_BITS < rows[at + 1] >> AREA_BITS for at in range(len(rows) - 1)):
-        return rows
-    latest = {row >> AREA_BITS: row for row in rows}
-    return array("Q", sorted(latest.values()))
+        if number := number_of(postcode):
+            numbers.append(number)
+            places.append(known.setdefault(area, len(known)))
+    if any(numbers[at] >= numbers[at + 1] for at in range(len(numbers) - 1)):
+        latest = dict(zip(numbers, places, strict=True))
+        numbers = array("Q", sorted(latest))
+        places = array("H", (latest[number] for number in numbers))
+    return Postcodes(numbers, places, list(known))

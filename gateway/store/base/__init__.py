@@ -16,6 +16,7 @@ from gateway.store.base.identity import Identity
 from gateway.store.base.inbox import Disposition, Inbox, InboxMessage
 from gateway.store.base.letters import Letters, Selection
 from gateway.store.base.numbers import Numbers
+from gateway.store.base.reference import ReferenceData
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
 from gateway.store.base.tracking import Tracking, Uncollected
@@ -37,6 +38,7 @@ __all__ = [
     "Kept",
     "Letters",
     "Numbers",
+    "ReferenceData",
     "Room",
     "Selection",
     "Store",
@@ -60,6 +62,7 @@ class Store(
     Identity,
     Traces,
     Tracking,
+    ReferenceData,
     Turns,
     Protocol,
 ):

@@ -9,6 +9,7 @@ from gateway.store.postgres.identity import Identity
 from gateway.store.postgres.inbox import Inbox
 from gateway.store.postgres.letters import Letters
 from gateway.store.postgres.numbers import Numbers
+from gateway.store.postgres.reference import ReferenceData
 from gateway.store.postgres.subscriptions import Subscriptions
 from gateway.store.postgres.traces import Traces
 from gateway.store.postgres.tracking import Tracking
@@ -16,6 +17,17 @@ from gateway.store.postgres.turns import Turns
 
 
 class PostgresStore(
-    Events, Numbers, Deliveries, Endpoints, Letters, Subscriptions, Inbox, Identity, Traces, Tracking, Turns
+    Events,
+    Numbers,
+    Deliveries,
+    Endpoints,
+    Letters,
+    Subscriptions,
+    Inbox,
+    Identity,
+    Traces,
+    Tracking,
+    ReferenceData,
+    Turns,
 ):
     """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

@@ -9,6 +9,7 @@ from gateway.store.sqlite.identity import Identity
 from gateway.store.sqlite.inbox import Inbox
 from gateway.store.sqlite.letters import Letters
 from gateway.store.sqlite.numbers import Numbers
+from gateway.store.sqlite.reference import ReferenceData
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
 from gateway.store.sqlite.tracking import Tracking
@@ -16,6 +17,17 @@ from gateway.store.sqlite.turns import Turns
 
 
 class SqliteStore(
-    Events, Numbers, Deliveries, Endpoints, Letters, Subscriptions, Inbox, Identity, Traces, Tracking, Turns
+    Events,
+    Numbers,
+    Deliveries,
+    Endpoints,
+    Letters,
+    Subscriptions,
+    Inbox,
+    Identity,
+    Traces,
+    Tracking,
+    ReferenceData,
+    Turns,
 ):
     """The Store of one process; `gateway.store.base` says what each method promises."""

@@ -1,0 +1,49 @@
+"""Keeps this process's reference data that of the store, whichever node loaded it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import structlog
+
+from gateway.reference.data import Reference
+from gateway.reference.packing import unpack_postcodes, unpack_practices
+from gateway.reference.version import Dataset, ReferenceVersion
+
+log = structlog.get_logger()
+
+
+class Shelf(Protocol):
+    """The part of a Store that the keeper needs."""
+
+    async def reference_versions(self) -> Sequence[ReferenceVersion]:
+        """What is loaded: one version of a dataset at most."""
+        ...
+
+    async def reference(self, dataset: Dataset) -> bytes | None:
+        """The present version of a dataset."""
+        ...
+
+
+class Keeper:
+    """Takes what is new in the store into `reference`."""
+
+    def __init__(self, store: Shelf, reference: Reference) -> None:
+        self._store, self._reference = store, reference
+        self._held: dict[Dataset, int] = {}
+
+    async def refresh(self) -> None:
+        """Look once. What is there is replaced whole, and stays if the new cannot be had."""
+        for one in await self._store.reference_versions():
+            if self._held.get(one.dataset) == one.version:
+                continue
+            body = await self._store.reference(one.dataset)
+            if body is None:
+                continue
+            if one.dataset == "practices":
+                self._reference.practices = unpack_practices(body)
+            else:
+                self._reference.postcodes = unpack_postcodes(body)
+            self._held[one.dataset] = one.version
+            log.info("reference", dataset=one.dataset, source=one.source, rows=one.rows)
