@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import jsonschema
@@ -63,12 +64,14 @@ def outcome(answer: object, status: int, code: str) -> str:
     return "\n".join(issue["diagnostics"] for issue in resource["issue"])
 
 
-@pytest.mark.rule("nems-post-process-message", "nems-delivery-workflow")
+@pytest.mark.rule("nems-post-process-message", "nems-delivery-workflow", "nems-202")
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_valid_message_is_accepted_with_an_empty_body(gateway: Gateway, mesh: LocalMesh, event: str) -> None:
     body = message(event)
     answer = gateway.publish(body, event)
     assert (answer.status_code, answer.content) == (202, b"")
+    assert parsedate_to_datetime(answer.headers["Date"])
+    assert gateway.events()[0].event.original.body == body
     (received,) = collect(mesh, 1)
     assert (received.body, received.workflow_id) == (body, WORKFLOWS[event])
 
