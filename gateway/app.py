@@ -17,6 +17,7 @@ from starlette.types import ASGIApp
 
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
+from gateway import sources
 from gateway.applications import Applications
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.webhook import Webhook, tls_context
@@ -24,6 +25,7 @@ from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.endpoints import Endpoints
 from gateway.delivery.notices import BEAT_SECONDS, GREET_SECONDS, Notices
 from gateway.delivery.render import Renderer
+from gateway.delivery.retrieval import Retriever
 from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.delivery.topics import Topics
@@ -80,6 +82,7 @@ class Gateway:
         self.applications = (
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
+        self.sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
         self.index = Index()
@@ -104,11 +107,14 @@ class Gateway:
         assertions = Assertions(self.applications, keys, self.store, [settings.http.base_url + TOKEN_PATH])
         self.token_endpoint = TokenEndpoint(assertions, tokens, quota)
         self.channels = self._channels()
-        self.renderer = Renderer(self.modules, self.catalogue, settings.http.base_url, self.store.instance)
+        self.renderer = Renderer(
+            self.modules, self.catalogue, settings.http.base_url, self.store.instance, settings.mns.base_path
+        )
+        self.retriever = self._retriever()
         policies = RetryPolicies(settings.delivery, self.book.held)
         self.dispatcher = Dispatcher(
             self.store,
-            Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone),
+            Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone, self.retriever),
             Endpoints(self.store, self.book, settings.delivery, policies),
             policies,
             settings.delivery,
@@ -149,6 +155,8 @@ class Gateway:
             await channel.close()
         if self.mesh:
             self.mesh.close()
+        if self.retriever:
+            await self.retriever.close()
         await self.fetcher.close()
         await self.store.close()
         log.info("stop")
@@ -192,6 +200,14 @@ class Gateway:
             and all(owner.may_subscribe(event_type, kind) for event_type in terms.event_types)
             and (terms.channel != "mesh" or owner.may_use_mailbox(terms.endpoint))
         )
+
+    def _retriever(self) -> Retriever | None:
+        retrieval = self.settings.retrieval
+        if not self.sources:
+            return None
+        loopback = self.settings.security.mode == "open"
+        fetcher = Fetcher(retrieval.seconds, retrieval.max_bytes, loopback=loopback)
+        return Retriever(self.sources, fetcher, self.book.find, self.renderer.inputs)
 
     def _channels(self) -> dict[str, Channel]:
         settings = self.settings

@@ -87,12 +87,25 @@ class Fetcher:
         Raises:
             FetchFailed: it is no URL to fetch, its host must not be reached, it did not answer in time, or not 200.
         """
+        return await self._request("GET", url, headers)
+
+    async def post(self, url: str, form: Mapping[str, str]) -> Fetched:
+        """What `url` answers to a form.
+
+        Raises:
+            FetchFailed: as for `get`.
+        """
+        return await self._request("POST", url, {}, form)
+
+    async def _request(
+        self, method: str, url: str, headers: Mapping[str, str], form: Mapping[str, str] | None = None
+    ) -> Fetched:
         if not is_webhook_url(url) or names_forbidden_address(url, loopback=self._loopback):
             raise FetchFailed("not at a public address", lasting=True)
         try:
             # A compressed body could be a small one that fills the memory.
             asked = {**headers, "Accept-Encoding": "identity"}
-            async with self._session.get(url, headers=asked, allow_redirects=False) as response:
+            async with self._session.request(method, url, headers=asked, data=form, allow_redirects=False) as response:
                 return await self._taken(response)
         except TimeoutError:
             raise FetchFailed("no answer in time") from None

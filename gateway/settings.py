@@ -316,6 +316,14 @@ class Mns(_Section):
         return self
 
 
+class Retrieval(_Section):
+    """What is fetched from the APIs that events point to."""
+
+    sources: str
+    seconds: Seconds
+    max_bytes: Count
+
+
 class Oauth(_Section):
     """How the applications of the faces mns and r4 are known."""
 
@@ -348,6 +356,7 @@ class Settings(BaseSettings):
     security: Security
     nems: Nems
     mns: Mns
+    retrieval: Retrieval
     oauth: Oauth
     log: Log
 
@@ -372,9 +381,10 @@ class Settings(BaseSettings):
     @property
     def longest_attempt_seconds(self) -> float:
         """How long one attempt at a delivery can take: a webhook's time, or MESH's for looking a message up and
-        sending it.
+        sending it; before that, a source's, for a token and a record.
         """
-        return max(
+        retrieval = 2 * self.retrieval.seconds if self.retrieval.sources else 0
+        return retrieval + max(
             self.delivery.webhook_seconds,
             self.r4.timeout_max_seconds,
             2 * (self.mesh.connect_seconds + self.mesh.read_seconds),

@@ -226,6 +226,7 @@ class Answers:
     status: int = 204
     headers: dict[str, str] = field(default_factory=dict)
     delay_seconds: float = 0
+    body: bytes = b""
 
 
 @dataclass(frozen=True)
@@ -298,8 +299,9 @@ class Listener:
                 self.send_response(listener.answers.status)
                 for name, value in listener.answers.headers.items():
                     self.send_header(name, value)
-                self.send_header("Content-Length", "0")
+                self.send_header("Content-Length", str(len(listener.answers.body)))
                 self.end_headers()
+                self.wfile.write(listener.answers.body)
 
             def log_message(self, *_: object) -> None:
                 pass

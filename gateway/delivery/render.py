@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway.catalogue import Catalogue
+from gateway.delivery.retrieval import NOTHING, Retrieved
 from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
 from gateway.events import CLOUDEVENT, JSON, NUMBERED, XML, Delivery, Event, Form
@@ -17,17 +19,28 @@ from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
 from gateway.mapping.modules import Modules
 
+_MODULE_FORMS: Mapping[Form, Form] = {"hydrated-signal": "mns-signal"}
+
 
 class Renderer:
     """Renders events by the mapping modules."""
 
-    def __init__(self, modules: Modules, catalogue: Catalogue, base_url: str, instance: int) -> None:
+    def __init__(
+        self, modules: Modules, catalogue: Catalogue, base_url: str, instance: int, mns_path: str | None = None
+    ) -> None:
         self._modules, self._catalogue = modules, catalogue
-        self._base_url, self._instance = base_url, instance
+        self._base_url, self._instance, self._mns_path = base_url, instance, mns_path
         self._topics = Topics(catalogue, base_url)
 
-    def render(self, event: Event, delivery: Delivery) -> tuple[bytes, str]:
-        """The body and its media type.
+    def inputs(self, event: Event, delivery: Delivery) -> Mapping[str, str]:
+        """The forms of what the mapping module for `delivery` reads besides the event, by their names."""
+        if event.original.form == delivery.form or delivery.form in NUMBERED:
+            return {}
+        module = self._modules.find("event", _MODULE_FORMS.get(delivery.form, delivery.form), event.type)
+        return module.inputs if module else {}
+
+    def render(self, event: Event, delivery: Delivery, retrieved: Retrieved = NOTHING) -> tuple[bytes, str]:
+        """The body and its media type; `retrieved` is what was fetched for it.
 
         An event that came in the form asked for goes out as the bytes that came in; NEMS delivers XML always, so a
         message that was published as JSON is written as XML.
@@ -47,10 +60,12 @@ class Renderer:
             subscription = delivery.subscriptions[0]
             told = self._topics.of_event(event, subscription, delivery.number, delivery.form, identity)
             return _written(told, delivery.form)
-        module = self._modules.find("event", delivery.form, event.type)
+        form = _MODULE_FORMS.get(delivery.form, delivery.form)
+        module = self._modules.find("event", form, event.type)
         if module is None:
-            raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {delivery.form}")
-        return _written(module.apply(event.attributes(), self._context(event, delivery)), delivery.form)
+            raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {form}")
+        output = module.apply(event.attributes(), self._context(event, delivery), retrieved.inputs)
+        return _written(output, form, event.dataref, retrieved.hydrated)
 
     def _context(self, event: Event, delivery: Delivery) -> Context:
         event_type = self._catalogue[event.type]
@@ -58,17 +73,31 @@ class Renderer:
             claim_check=f"{self._base_url}/claim-check/{show(event.row_id)}",
             public_url=self._base_url,
             notification=str(delivery_uuid(self._instance, delivery.id)),
+            mns_path=self._mns_path,
             mns_type=event_type.mns.type if event_type.mns else None,
             nems_code=event_type.nems.code if event_type.nems else None,
         )
 
 
-def _written(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
+def _written(
+    output: dict[str, Any], form: Form, dataref: str | None = None, hydrated: dict[str, Any] | None = None
+) -> tuple[bytes, str]:
     """What a mapping module has made, as a body and its media type; a Refusal if it is not what the form asks for."""
     if form == "cloudevent":
         return render_json(output), CLOUDEVENT
     tables = load("STU3" if form == "nems-message" else "R4")
-    issues = [*validate(output, tables), *(signal_faults(output) if form == "mns-signal" else ())]
+    issues = validate(output, tables)
+    if hydrated is not None:
+        # In whatever form its publisher has it: what FHIR asks of the rest is asked before.
+        output = output | {"entry": [*output["entry"], _hydrated(dataref, hydrated)]}
+    issues += signal_faults(output) if form == "mns-signal" else []
     if errors := [issue for issue in issues if issue.severity == "error"]:
         raise Refusal(errors)
     return (render_xml(output, tables), XML) if form == "nems-message" else (render_json(output), JSON)
+
+
+def _hydrated(dataref: str | None, resource: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "fullUrl": dataref, "resource": resource, "request": {"method": "GET", "url": dataref},
+        "response": {"status": "200"},
+    }  # fmt: skip

@@ -13,6 +13,7 @@ from gateway.clock import now_ms
 from gateway.delivery.channels.base import Notification, Outcome, Result
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.endpoints import Endpoints
+from gateway.delivery.retrieval import Retrieved
 from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.events import Delivery, Event
@@ -36,7 +37,7 @@ class Renderer:
     def __init__(self) -> None:
         self.fault: Exception | None = None
 
-    def render(self, one: Event, _: Delivery) -> tuple[bytes, str]:
+    def render(self, one: Event, _: Delivery, __: Retrieved) -> tuple[bytes, str]:
         if self.fault:
             raise self.fault
         return one.original.body, "text/plain"

@@ -15,12 +15,12 @@ from gateway.faces.oauth.endpoint import ASSERTION_TYPE
 
 
 @cache
-def key(name: str = "1") -> rsa.RSAPrivateKey:
+def key(name: str) -> rsa.RSAPrivateKey:
     """The key of that name, made when it is first asked for."""
     return rsa.generate_private_key(65537, 2048)
 
 
-def jwk(name: str = "1") -> dict[str, Any]:
+def jwk(name: str) -> dict[str, Any]:
     """The public half of a key."""
     return json.loads(jwt.algorithms.RSAAlgorithm.to_jwk(key(name).public_key())) | {"kid": name, "use": "sig"}
 
