@@ -52,6 +52,7 @@ from gateway.mesh_link import MeshLink
 from gateway.outbound import Fetcher
 from gateway.reference.keeper import Keeper
 from gateway.resources import folder
+from gateway.retention import RUN_SECONDS, Eraser
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
@@ -218,10 +219,14 @@ class Gateway:
             channels["mesh"] = self.mesh.channel(self.catalogue)
         return channels
 
+    async def _erase(self) -> None:
+        await Eraser(self.store, self.settings.retention).run()
+
     def _jobs(self) -> list[Job]:
         jobs = [
             Job("reference", self.settings.reference.reload_seconds, self.keeper.refresh),
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
+            Job("retention", RUN_SECONDS, self._erase, alone=True),
             Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
         ]
         if self.mesh is None:

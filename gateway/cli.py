@@ -22,6 +22,8 @@ app = typer.Typer(
 )  # fmt: skip
 events = typer.Typer(no_args_is_help=True, help="Look at the events that came in, and where each delivery stands.")
 app.add_typer(events, name="events")
+retention = typer.Typer(no_args_is_help=True, help="How long things are kept.")
+app.add_typer(retention, name="retention")
 app.add_typer(mapping, name="mapping")
 app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")
@@ -89,6 +91,18 @@ def show_event(
     from gateway import trace
 
     trace.print_event(configuration.load(config).store, identity, as_json=as_json)
+
+
+@retention.command("run")
+def run_retention(
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,
+    config: Config = None,
+) -> None:
+    """Erase what has been kept for its set time; `gateway serve` does so every hour."""
+    from gateway import retention
+
+    for line in retention.run(configuration.load(config), dry_run=dry_run):
+        typer.echo(line)
 
 
 def main() -> None:

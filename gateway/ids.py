@@ -9,8 +9,10 @@ Crockford base-32 signs.
 from __future__ import annotations
 
 import secrets
-import time
 import uuid
+from collections.abc import Callable
+
+from gateway import clock
 
 ID_BITS = 62
 INSTANCE_BITS = 60
@@ -24,13 +26,14 @@ _VALUES = {sign: value for value, sign in enumerate(_SIGNS)} | {"O": 0, "I": 1, 
 class Ids:
     """Gives out ids; each is larger than the one before, even when the clock steps back."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], int] = clock.now_ms) -> None:
+        self._clock = clock
         self._process = secrets.randbits(_PROCESS_BITS) << _COUNTER_BITS
         self._last = 0
 
     def next(self) -> int:
         """A new id."""
-        now = (time.time_ns() // 1_000_000 - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
+        now = (self._clock() - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
         following = self._last + 1
         # A full counter runs over into the process bits, and from there into the next millisecond: still unique here.
         self._last = max(now | self._process, following)
@@ -40,6 +43,11 @@ class Ids:
 def first_at(ms: int) -> int:
     """The least id of that millisecond since 1970: ids below it are of before."""
     return max(0, ms - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
+
+
+def ms_of(row_id: int) -> int:
+    """When the id was given out, in milliseconds since 1970."""
+    return (row_id >> (_PROCESS_BITS + _COUNTER_BITS)) + _EPOCH_MS
 
 
 def show(row_id: int) -> str:

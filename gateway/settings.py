@@ -324,6 +324,17 @@ class Retrieval(_Section):
     max_bytes: Count
 
 
+Days = Annotated[float, Field(gt=0, le=36500, allow_inf_nan=False)]
+
+
+class RetentionSettings(_Section):
+    """How long things are kept."""
+
+    days: Days
+    event_types: dict[str, Days]
+    audit_days: Days
+
+
 class Oauth(_Section):
     """How the applications of the faces mns and r4 are known."""
 
@@ -351,6 +362,7 @@ class Settings(BaseSettings):
     mapping: MappingSettings
     reference: ReferenceSettings
     delivery: DeliverySettings
+    retention: RetentionSettings
     webhook: WebhookSettings
     r4: R4
     security: Security

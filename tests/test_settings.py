@@ -48,7 +48,7 @@ def test_the_manual_and_the_model_agree() -> None:
         return found
 
     def keys(table: dict[str, object]) -> dict[str, object]:
-        return {name: keys(value) if isinstance(value, dict) else None for name, value in table.items()}
+        return {name: keys(value) if value and isinstance(value, dict) else None for name, value in table.items()}
 
     assert names(settings.Settings) == keys(tomllib.loads(DEFAULTS.read_text()))
 

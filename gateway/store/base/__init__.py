@@ -17,6 +17,7 @@ from gateway.store.base.inbox import Disposition, Inbox, InboxMessage
 from gateway.store.base.letters import Letters, Selection
 from gateway.store.base.numbers import Numbers
 from gateway.store.base.reference import ReferenceData
+from gateway.store.base.retention import Audit, Cutoffs, Erasure, Retention
 from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
 from gateway.store.base.tracking import Tracking, Uncollected
@@ -24,11 +25,14 @@ from gateway.store.base.turns import Turns
 
 __all__ = [
     "Acceptance",
+    "Audit",
     "Claimed",
+    "Cutoffs",
     "Deliveries",
     "DeliveryTrace",
     "Disposition",
     "Endpoints",
+    "Erasure",
     "EventTrace",
     "Events",
     "FailingEndpoint",
@@ -39,6 +43,7 @@ __all__ = [
     "Letters",
     "Numbers",
     "ReferenceData",
+    "Retention",
     "Room",
     "Selection",
     "Store",
@@ -64,6 +69,7 @@ class Store(
     Tracking,
     ReferenceData,
     Turns,
+    Retention,
     Protocol,
 ):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""

@@ -10,6 +10,7 @@ from gateway.store.postgres.inbox import Inbox
 from gateway.store.postgres.letters import Letters
 from gateway.store.postgres.numbers import Numbers
 from gateway.store.postgres.reference import ReferenceData
+from gateway.store.postgres.retention import Retention
 from gateway.store.postgres.subscriptions import Subscriptions
 from gateway.store.postgres.traces import Traces
 from gateway.store.postgres.tracking import Tracking
@@ -29,5 +30,6 @@ class PostgresStore(
     Tracking,
     ReferenceData,
     Turns,
+    Retention,
 ):
     """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

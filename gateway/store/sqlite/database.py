@@ -18,8 +18,10 @@ MIGRATIONS = Path(__file__).with_name("migrations")
 # Bodies are 4 to 20 KB: pages of 16 KB would stay half empty, pages of 4 KB chain several.
 PRAGMAS = (
     "PRAGMA page_size = 8192",
+    "PRAGMA auto_vacuum = INCREMENTAL",  # heeded in a new file only
     "PRAGMA journal_mode = WAL",
     "PRAGMA synchronous = FULL",
+    "PRAGMA secure_delete = ON",  # what is erased is overwritten: it was about patients
     "PRAGMA foreign_keys = OFF",  # every writer is in this folder, and the checks cost a look-up a row
     "PRAGMA busy_timeout = 5000",
 )

@@ -10,6 +10,7 @@ from gateway.store.sqlite.inbox import Inbox
 from gateway.store.sqlite.letters import Letters
 from gateway.store.sqlite.numbers import Numbers
 from gateway.store.sqlite.reference import ReferenceData
+from gateway.store.sqlite.retention import Retention
 from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
 from gateway.store.sqlite.tracking import Tracking
@@ -29,5 +30,6 @@ class SqliteStore(
     Tracking,
     ReferenceData,
     Turns,
+    Retention,
 ):
     """The Store of one process; `gateway.store.base` says what each method promises."""

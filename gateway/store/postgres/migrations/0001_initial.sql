@@ -189,6 +189,28 @@ CREATE TABLE turns (
     until_ms bigint NOT NULL
 );
 
+-- What stays of an erased event. It has no key: in the order of its rows, which is that of the ids, a BRIN index is
+-- enough to find one, and costs nothing.
+CREATE TABLE audit_kinds (
+    kind        integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
+    type        text NOT NULL,
+    source      text NOT NULL,
+    face        text NOT NULL,
+    application text NOT NULL,
+    UNIQUE (type, source, face, application)
+);
+CREATE TABLE audit (
+    id        bigint   NOT NULL,
+    kind      integer  NOT NULL,
+    delivered smallint NOT NULL,
+    dead      smallint NOT NULL,
+    uuid      uuid,                         -- the publisher's own id, if it is one,
+    name      text                          -- and if not
+);
+CREATE INDEX audit_by_id ON audit USING brin (id) WITH (pages_per_range = 16);
+CREATE INDEX mesh_inbox_by_time ON mesh_inbox (received_ms);
+CREATE INDEX subscriptions_deleted ON subscriptions (deleted_ms) WHERE deleted_ms IS NOT NULL;
+
 -- What may be used one time only, such as the id of a signed assertion.
 CREATE TABLE used (
     name     text   PRIMARY KEY,

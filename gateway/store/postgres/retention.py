@@ -1,0 +1,150 @@
+"""Retention in PostgreSQL: whole days go with their partitions; small steps are for what must go earlier or stayed."""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+from gateway.ids import first_at
+from gateway.store.base import Audit, Cutoffs, Erasure
+from gateway.store.postgres import partitions
+from gateway.store.postgres.database import Connection
+from gateway.store.postgres.engine import Engine
+
+_UNFINISHED = "SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN ('pending', 'sending', 'held')"
+# $1: the default; $2 and $3: types and theirs; $4: the latest of all.
+_EXPIRED = f"""
+e.id < $4 AND e.id < COALESCE(($3::bigint[])[array_position($2::text[], e.type)], $1) AND NOT EXISTS ({_UNFINISHED})
+"""
+_NAME = """
+CASE WHEN e.event_id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN e.event_id::uuid END,
+CASE WHEN e.event_id !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN e.event_id END
+"""
+COUNT = f"SELECT e.type, COUNT(*) FROM events e WHERE {_EXPIRED} GROUP BY e.type"  # noqa: S608  # our own words
+FIND = f"SELECT e.id FROM events e WHERE e.id > $5 AND {_EXPIRED} ORDER BY e.id LIMIT $6"  # noqa: S608
+KINDS = """
+INSERT INTO audit_kinds (type, source, face, application)
+SELECT DISTINCT type, source, face, application FROM {events} WHERE id >= $1 AND id < $2 ON CONFLICT DO NOTHING
+"""
+# Deliveries are younger than their event: those of a range of events begin with it.
+ADD_AUDIT = f"""
+INSERT INTO audit
+SELECT e.id, kind, COUNT(*) FILTER (WHERE d.state = 'delivered'), COUNT(*) FILTER (WHERE d.state = 'dead'), {_NAME}
+FROM {{events}} e JOIN audit_kinds USING (type, source, face, application)
+LEFT JOIN deliveries d ON d.event_id = e.id AND d.id >= $1
+WHERE e.id >= $1 AND e.id < $2
+GROUP BY e.id, kind, e.event_id ORDER BY e.id
+"""  # noqa: S608
+FORGET_NAMES = """
+DELETE FROM event_names n USING {events} e
+WHERE e.id >= $1 AND e.id < $2 AND n.row_id = e.id
+AND (n.event_id, n.source, n.application) = (e.event_id, e.source, e.application)
+"""
+BUSY_DAY = """
+SELECT EXISTS (
+    SELECT 1 FROM deliveries WHERE event_id >= $1 AND event_id < $2 AND state IN ('pending', 'sending', 'held')
+)
+"""
+COUNT_DAY = "SELECT COUNT(*) FROM {events}"
+# One step: what is found is locked first, so that no operator sends it again meanwhile.
+STEP = f"""
+WITH gone AS MATERIALIZED (
+    SELECT e.* FROM events e WHERE e.id = ANY ($1::bigint[]) AND NOT EXISTS ({_UNFINISHED})
+),
+of_gone AS MATERIALIZED (SELECT d.id, d.event_id, d.state FROM gone JOIN deliveries d ON d.event_id = gone.id),
+kept AS (
+    INSERT INTO audit
+    SELECT e.id, kind, (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'delivered'),
+        (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'dead'), {_NAME}
+    FROM gone e JOIN audit_kinds USING (type, source, face, application) ORDER BY e.id
+),
+no_attempts AS (DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM of_gone)),
+no_deliveries AS (DELETE FROM deliveries WHERE id IN (SELECT id FROM of_gone)),
+no_originals AS (DELETE FROM originals WHERE event_id IN (SELECT id FROM gone)),
+no_names AS (
+    DELETE FROM event_names n USING gone e
+    WHERE n.row_id = e.id AND (n.event_id, n.source, n.application) = (e.event_id, e.source, e.application)
+),
+no_events AS (DELETE FROM events WHERE id IN (SELECT id FROM gone))
+SELECT COUNT(*) FROM gone
+"""  # noqa: S608
+KINDS_OF = """
+INSERT INTO audit_kinds (type, source, face, application)
+SELECT DISTINCT type, source, face, application FROM events WHERE id = ANY ($1::bigint[]) ON CONFLICT DO NOTHING
+"""
+_DELETED = "(SELECT id FROM subscriptions WHERE deleted_ms < $1 LIMIT $2)"
+REST = (
+    "DELETE FROM mesh_inbox WHERE message_id IN (SELECT message_id FROM mesh_inbox WHERE received_ms < $1 LIMIT $2)",
+    f"DELETE FROM event_counts WHERE subscription_id IN {_DELETED}",  # noqa: S608
+    f"DELETE FROM subscription_resources WHERE subscription_id IN {_DELETED}",  # noqa: S608
+    f"DELETE FROM subscriptions WHERE id IN {_DELETED}",  # noqa: S608
+)
+REST_OF_AUDIT = "DELETE FROM audit WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit WHERE id < $1 LIMIT $2))"
+AUDIT = (
+    "SELECT id, COALESCE(uuid::text, name), type, source, face, application, delivered, dead"
+    " FROM audit JOIN audit_kinds USING (kind) WHERE id = $1"
+)
+DAY_SECONDS = 600
+"""So long the server may take over a day."""
+TRIES = 20
+
+
+class Retention(Engine):
+    """Forgets."""
+
+    async def expired(self, cutoffs: Cutoffs) -> dict[str, int]:
+        return dict(await self._fetch(COUNT, *_values(cutoffs)))
+
+    async def erase(self, cutoffs: Cutoffs, after: int, limit: int) -> Erasure:
+        if after == 0 and (events := await self._drop_days(cutoffs)):
+            return Erasure(events, 1)
+        found = [row[0] for row in await self._fetch(FIND, *_values(cutoffs), after, limit)]
+        if not found:
+            return Erasure(0, None)
+        return Erasure(await self._transact(lambda connection: _erase(connection, found)), found[-1])
+
+    async def erase_rest(self, cutoffs: Cutoffs, limit: int) -> int:
+        rest = [await self._execute(statement, cutoffs.earliest_ms, limit) for statement in REST]
+        return sum(rest) + await self._execute(REST_OF_AUDIT, first_at(cutoffs.audit_ms), limit)
+
+    async def tidy(self, now_ms: int) -> None:
+        await self._run(lambda connection: partitions.make(connection, now_ms))
+
+    async def audit(self, row_id: int) -> Audit | None:
+        row = await self._first(AUDIT, row_id)
+        return Audit(*row) if row else None
+
+    async def _drop_days(self, cutoffs: Cutoffs) -> int:
+        days = await self._run(lambda connection: partitions.days_before(connection, cutoffs.earliest_ms))
+        return sum([await self._transact(partial(_drop_day, start_ms=day)) for day in days])
+
+
+async def _drop_day(connection: Connection, start_ms: int) -> int:
+    """Drop a day, and keep its audit rows; how many events went. Nothing is done while a delivery is to be made."""
+    first, after = partitions.ids_of(start_ms)
+    await connection.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on")
+    await connection.execute("SELECT pg_advisory_xact_lock($1)", partitions.LOCK)
+    if await connection.fetchval(BUSY_DAY, first, after, timeout=DAY_SECONDS):
+        return 0
+    events = partitions.name("events", start_ms)
+    for statement in (KINDS, ADD_AUDIT, FORGET_NAMES):
+        await connection.execute(statement.replace("{events}", events), first, after, timeout=DAY_SECONDS)
+    count = int(await connection.fetchval(COUNT_DAY.replace("{events}", events)))
+    for _ in range(TRIES):
+        if await partitions.drop(connection, start_ms):
+            return count
+        await asyncio.sleep(1)
+    raise TimeoutError
+
+
+async def _erase(connection: Connection, found: list[int]) -> int:
+    await connection.execute(KINDS_OF, found)
+    return int(await connection.fetchval(STEP, found))
+
+
+def _values(cutoffs: Cutoffs) -> tuple[object, ...]:
+    """What is kept longest goes with its day; what of it is still there when that is over could not go so."""
+    default_ms, types = cutoffs.default_ms, cutoffs.ids()[1]
+    if default_ms == cutoffs.earliest_ms:
+        default_ms -= default_ms % partitions.DAY_MS
+    return first_at(default_ms), list(types), list(types.values()), first_at(cutoffs.latest_ms)

@@ -1,0 +1,44 @@
+"""Whole days are dropped with their partitions."""
+
+from __future__ import annotations
+
+from gateway.clock import now_ms
+from gateway.retention import Eraser
+from gateway.store.base import Room
+from gateway.store.postgres import PostgresStore
+from tests.samples import verdict
+from tests.store.test_retention import DAY_MS, SETTINGS, keep
+
+PARTITIONS = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE 'events_2%'"
+
+
+async def partitions(store: PostgresStore) -> int:
+    return int((await store._fetch(PARTITIONS))[0][0])
+
+
+async def test_a_day_is_dropped_once_all_of_it_is_over_and_done(nodes: tuple[PostgresStore, PostgresStore]) -> None:
+    store, other = nodes
+    today = await partitions(store)
+    await store.tidy(now_ms() - 6 * DAY_MS)
+    assert await partitions(store) == today + 6
+    waiting, _ = await keep(store, 5, "pending", id="waiting")
+    beside, _ = await keep(store, 5, id="beside")
+    alone, _ = await keep(store, 4, id="11111111-2222-4333-8444-555555555555")
+    young, _ = await keep(store, 1, id="young")
+
+    assert await Eraser(other, SETTINGS).run() == 2
+    assert [one.row_id for one in await store.events(9)] == [young.row_id, waiting.row_id]
+    found = await store.audit(alone.row_id)
+    assert found
+    assert (found.id, found.delivered, found.dead) == (alone.id, 2, 0)
+    assert await store.audit(beside.row_id)
+    # Of the days that are over, six to three ago, one stays for the sake of what is still to be delivered.
+    assert await partitions(store) == today + 3
+
+    for each in await store.claim(Room(9), now_ms(), now_ms() + DAY_MS):
+        await store.record(verdict(each.delivery))
+    assert await Eraser(store, SETTINGS).run() == 1
+    assert await partitions(store) == today + 2
+    line = await store.audit(waiting.row_id)
+    assert line
+    assert line.delivered == 2
