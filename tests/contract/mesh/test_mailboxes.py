@@ -1,0 +1,74 @@
+"""Several mailboxes of the gateway's own, and its end while MESH hangs."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mesh.sandbox.run import LocalMailbox, LocalMesh
+from tests.contract.mesh.acts import remembered, send, waiting
+from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect, eventually, message, run
+
+SECOND = "GATEWAY02"
+
+
+@pytest.fixture(scope="module")
+def mesh() -> Iterator[LocalMesh]:
+    with LocalMesh(
+        [LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SECOND, "another"), LocalMailbox(SUBSCRIBER_MAILBOX)]
+    ) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def no_faults(mesh: LocalMesh) -> Iterator[None]:
+    mesh.clear()
+    yield
+    mesh.clear_faults()
+
+
+def test_every_mailbox_is_collected_from_and_the_first_one_sends(mesh: LocalMesh, tmp_path: Path) -> None:
+    others = json.dumps([{"mailbox": SECOND, "password": "another"}])
+    with Gateway(tmp_path, mesh, GATEWAY_MESH__MAILBOXES=others) as gateway:
+        gateway.subscribe_mailbox()
+        sent = [send(mesh, message(), to=mailbox) for mailbox in (GATEWAY_MAILBOX, SECOND)]
+        assert {one.sender for one in collect(mesh, 2)} == {GATEWAY_MAILBOX}
+        eventually(lambda: not waiting(mesh) and not waiting(mesh, SECOND))
+        assert [remembered(gateway, one).mailbox for one in sent] == [GATEWAY_MAILBOX, SECOND]
+        metrics = gateway.http.get("/metrics").text
+    for mailbox in (GATEWAY_MAILBOX, SECOND):
+        for name in ("collection", "handshake"):
+            assert f'gateway_mesh_last_{name}_timestamp_seconds{{mailbox="{mailbox}"}} 1.' in metrics
+
+
+def test_a_mailbox_that_is_refused_holds_up_no_other(mesh: LocalMesh, tmp_path: Path) -> None:
+    others = json.dumps([{"mailbox": SECOND, "password": "wrong"}])
+    with Gateway(tmp_path, mesh, GATEWAY_MESH__MAILBOXES=others) as gateway:
+        send(mesh, message())
+        eventually(lambda: len(gateway.events()) == 1)
+        assert f'"mailbox":"{SECOND}","result":"auth"' in gateway.log.read_text()
+
+
+def test_a_mailbox_that_stands_there_twice_stops_the_start(mesh: LocalMesh) -> None:
+    others = json.dumps([{"mailbox": GATEWAY_MAILBOX.lower(), "password": "x"}])
+    done = run("serve", **Gateway.of_mesh(mesh), GATEWAY_MESH__MAILBOXES=others)
+    assert done.stderr == "gateway: mesh.mailboxes (GATEWAY_MESH__MAILBOXES): a mailbox stands there twice\n"
+
+
+@pytest.mark.parametrize("path", ["/inbox", "/outbox"], ids=["collecting", "sending"])
+def test_the_gateway_ends_in_time_while_mesh_hangs(mesh: LocalMesh, tmp_path: Path, path: str) -> None:
+    environment = {"GATEWAY_DELIVERY__SHUTDOWN_SECONDS": "1", "GATEWAY_MESH__READ_SECONDS": "50"}
+    mesh.fault("delay", path_contains=path, times=50, seconds=60)
+    with Gateway(tmp_path, mesh, **environment) as gateway:
+        gateway.subscribe_mailbox()
+        gateway.publish(message())
+        eventually(lambda: path == "/inbox" or gateway.events()[0].deliveries[0].state == "sending")
+        time.sleep(0.5)
+        started = time.monotonic()
+        gateway.stop()
+        assert time.monotonic() - started < 8
+        assert '"action":"stop"' in gateway.log.read_text()
