@@ -149,13 +149,13 @@ class Gateway:
         if self._reloading:
             self._reloading.cancel()
         if self.mesh:
-            await self.mesh.end_collecting()
+            self.mesh.stop()
         await asyncio.gather(self.schedule.stop(self.settings.delivery.shutdown_seconds), self.dispatcher.stop())
         await self.notices.stop()
         for channel in self.channels.values():
             await channel.close()
         if self.mesh:
-            self.mesh.close()
+            await self.mesh.close()
         if self.retriever:
             await self.retriever.close()
         await self.fetcher.close()

@@ -39,8 +39,7 @@ class MeshLink:
         self._settings = settings
         self._mailboxes = [Mailbox(one) for one in _mailboxes(settings)]
         self._ping = Threads(1, "mesh-ping")
-        self._own: list[OwnMailbox] = []
-        self._tracker: Tracker | None = None
+        self._at_work: list[OwnMailbox | Tracker] = []
         self.state = "unknown"
         """How MESH was when it was last asked: `ok`, or what the attempt came to."""
 
@@ -51,30 +50,32 @@ class MeshLink:
     def jobs(self, inbox: MeshInbox, store: Store) -> list[Job]:
         """What is to be done by the clock."""
         poll, track = self._settings.poll_seconds, self._settings.track_seconds
-        self._own = [OwnMailbox(mailbox, inbox) for mailbox in self._mailboxes]
+        mailboxes = [OwnMailbox(mailbox, inbox) for mailbox in self._mailboxes]
         jobs = [
             Job("mesh-ping", min(poll, PING_SECONDS), self._ask_whether_it_is_there),
             Job("mesh-certificate", 3600, self._look_at_the_certificate),
             Job("mesh-release", RELEASE_SECONDS, inbox.take_released, alone=True),
         ]
-        for own in self._own:
+        for own in mailboxes:
             jobs.append(Job(f"mesh-handshake-{own.name}", HANDSHAKE_SECONDS, own.handshake, alone=True))
             jobs.append(Job(f"mesh-collect-{own.name}", poll, own.collect, alone=True))
         if track:
-            self._tracker = Tracker(self._mailboxes[0], store, track)
-            jobs.append(Job("mesh-track", min(track, 600), self._tracker.run, alone=True))
+            tracker = Tracker(self._mailboxes[0], store, track)
+            jobs.append(Job("mesh-track", min(track, 600), tracker.run, alone=True))
+            self._at_work.append(tracker)
+        self._at_work += mailboxes
         return jobs
 
-    async def end_collecting(self) -> None:
+    def stop(self) -> None:
         """Let what the clock has started come to its end soon."""
-        for own in self._own:
-            await own.close()
-        if self._tracker:
-            await self._tracker.close()
-        await self._ping.close(0)
+        for part in self._at_work:
+            part.stop()
 
-    def close(self) -> None:
-        """Close the connections."""
+    async def close(self) -> None:
+        """Close the connections; what MESH still holds is given up."""
+        for part in self._at_work:
+            await part.close()
+        await self._ping.close(0)
         for mailbox in self._mailboxes:
             mailbox.close()
 

@@ -40,9 +40,12 @@ class OwnMailbox:
         self._stopping = False
         self._failing: dict[str, float] = {}
 
-    async def close(self) -> None:
-        """Collect no more: the message under way is finished, if that does not take long."""
+    def stop(self) -> None:
+        """Take no further message; the one under way is finished."""
         self._stopping = True
+
+    async def close(self) -> None:
+        """End the thread, unless MESH holds it."""
         await self._threads.close(0)
 
     async def collect(self) -> None:

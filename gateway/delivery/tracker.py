@@ -32,9 +32,12 @@ class Tracker:
         self._threads = Threads(1, "mesh-track")
         self._stopping = False
 
-    async def close(self) -> None:
-        """Ask no more."""
+    def stop(self) -> None:
+        """Ask for no further message."""
         self._stopping = True
+
+    async def close(self) -> None:
+        """End the thread, unless MESH holds it."""
         await self._threads.close(0)
 
     async def run(self) -> None:
