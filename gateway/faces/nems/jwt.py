@@ -10,6 +10,7 @@ import base64
 import binascii
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 import msgspec
 
@@ -59,6 +60,7 @@ class Rules:
     leeway_seconds: float = 300.0
 
 
+@lru_cache(1024)  # a caller sends the same one for minutes
 def read(authorization: str) -> Claims:
     """The claims of an Authorization header.
 
