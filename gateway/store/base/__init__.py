@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
+from gateway.store.base.answers import Answer, Answers
 from gateway.store.base.deliveries import Claimed, Deliveries, Room
 from gateway.store.base.endpoints import Endpoints, FailingEndpoint
 from gateway.store.base.events import Acceptance, Events, Kept, begins
@@ -25,6 +26,8 @@ from gateway.store.base.turns import Turns
 
 __all__ = [
     "Acceptance",
+    "Answer",
+    "Answers",
     "Audit",
     "Claimed",
     "Cutoffs",
@@ -66,6 +69,7 @@ class Store(
     Inbox,
     Identity,
     Traces,
+    Answers,
     Tracking,
     ReferenceData,
     Turns,

@@ -65,6 +65,7 @@ no_names AS (
     DELETE FROM event_names n USING gone e
     WHERE n.row_id = e.id AND (n.event_id, n.source, n.application) = (e.event_id, e.source, e.application)
 ),
+no_answers AS (DELETE FROM answers WHERE event_id IN (SELECT id FROM gone)),
 no_events AS (DELETE FROM events WHERE id IN (SELECT id FROM gone))
 SELECT COUNT(*) FROM gone
 """  # noqa: S608

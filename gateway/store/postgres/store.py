@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.store.postgres.answers import Answers
 from gateway.store.postgres.deliveries import Deliveries
 from gateway.store.postgres.endpoints import Endpoints
 from gateway.store.postgres.events import Events
@@ -27,6 +28,7 @@ class PostgresStore(
     Inbox,
     Identity,
     Traces,
+    Answers,
     Tracking,
     ReferenceData,
     Turns,

@@ -38,6 +38,7 @@ ERASE = (
     "DELETE FROM originals WHERE event_id = ?1",
     "DELETE FROM event_names WHERE row_id = ?1"
     " AND (event_id, source, application) = (SELECT event_id, source, application FROM events WHERE id = ?1)",
+    "DELETE FROM answers WHERE event_id = ?1",
     "DELETE FROM events WHERE id = ?1",
 )
 _DELETED = "(SELECT id FROM subscriptions WHERE deleted_ms < ?1 LIMIT ?2)"

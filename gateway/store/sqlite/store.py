@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from gateway.store.sqlite.answers import Answers
 from gateway.store.sqlite.deliveries import Deliveries
 from gateway.store.sqlite.endpoints import Endpoints
 from gateway.store.sqlite.events import Events
@@ -27,6 +28,7 @@ class SqliteStore(
     Inbox,
     Identity,
     Traces,
+    Answers,
     Tracking,
     ReferenceData,
     Turns,
