@@ -300,3 +300,21 @@ def test_another_verb_is_refused(gateway: Gateway, method: str) -> None:
 @pytest.mark.rule("nems-other-operation")
 def test_another_operation_is_not_implemented(gateway: Gateway) -> None:
     outcome(gateway.http.post("/STU3/Patient", headers=NEMS_HEADERS), 501, "NOT_IMPLEMENTED")
+
+
+@pytest.mark.rule("nems-no-search")
+def test_subscriptions_are_neither_searched_nor_updated(gateway: Gateway) -> None:
+    outcome(gateway.http.get("/STU3/Subscription?criteria:contains=x", headers=NEMS_HEADERS), 400, "BAD_REQUEST")
+    place = f"/STU3/Subscription/{'0' * 32}"
+    outcome(gateway.http.put(place, headers=NEMS_HEADERS, content=b"x"), 405, "MSG_RESOURCE_ID_FAIL")
+    outcome(gateway.http.patch(place, headers=NEMS_HEADERS, content=b"x"), 400, "BAD_REQUEST")
+
+
+@pytest.mark.rule("nems-size")
+def test_a_body_may_have_three_megabytes_and_no_more(gateway: Gateway) -> None:
+    body = message()
+    limit = 3 * 1024 * 1024
+    filled = body + b"<!--" + b"x" * (limit - len(body) - 7) + b"-->"
+    assert len(filled) == limit
+    assert gateway.publish(filled).status_code == 202
+    outcome(gateway.publish(filled + b" "), 413, "INVALID_REQUEST_MESSAGE")
