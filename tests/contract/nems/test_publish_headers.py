@@ -11,7 +11,7 @@ import pytest
 from gateway.faces.nems import jwt
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
-from tests.harness import Gateway, claims, interaction, message, nems_headers
+from tests.harness import Gateway, claims, interaction, message, nems_headers, nems_subscription, subscriptions_api
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 SERVICE = "200000000306"
@@ -21,6 +21,7 @@ applications:
     name: Child Health
     ods_codes: [A20047]
     asids: ["200000000115"]
+    mailboxes: [A20047OT001]
     publish: ["vaccinations-1"]
     subscribe: ["vaccinations-1"]
     subscription_kinds: [explicit]
@@ -144,3 +145,15 @@ def test_an_operator_may_leave_the_clock_alone(tmp_path_factory: pytest.TempPath
     with Gateway(tmp_path_factory.mktemp("no-clock"), GATEWAY_NEMS__JWT_CHECK_CLOCK="false") as running:
         answer = running.publish(message(), **bearer(iat=1_500_000_000, exp=1_500_000_300))
         assert answer.status_code == 202
+
+
+@pytest.mark.rule("nems-match-own")
+def test_a_publisher_gets_its_own_events_too(closed: Gateway) -> None:
+    patient = "MessageHeader.event=vaccinations-1&amp;Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9990001022"
+    body = nems_subscription("vaccinations-1").decode().replace("MessageHeader.event=vaccinations-1", patient)
+    headers = nems_headers(**subscriptions_api("Post"))
+    made = closed.http.post("/STU3/Subscription", content=body, headers=headers)
+    assert made.status_code == 201, made.text
+    assert closed.publish(message("vaccinations-1"), "vaccinations-1").status_code == 202
+    (told,) = closed.events()[0].deliveries
+    assert told.delivery.endpoint == "A20047OT001"
