@@ -70,12 +70,16 @@ KEY_SET_BYTES = 65_536
 class Gateway:
     """The gateway of one process. What can be wrong in its configuration is found out when it is made.
 
+    One that `only_delivers` has no faces, and leaves to the others what is done by one node among all.
+
     Raises:
         ConfigurationError: the catalogue, the applications file, a mapping module or the MESH settings are wrong.
     """
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    def __init__(self, settings: Settings, *, only_delivers: bool = False) -> None:
+        if only_delivers and not settings.store.many_nodes:
+            raise ConfigurationError("gateway work is for PostgreSQL: a SQLite store has one process, gateway serve")
+        self.settings, self.only_delivers = settings, only_delivers
         self.catalogue = event_catalogue.layered(settings.event_types)
         own = settings.mapping.folder
         self.reloader = Reloader({one.id for one in self.catalogue}, folder("mappings"), Path(own) if own else None)
@@ -132,7 +136,8 @@ class Gateway:
         topics = Topics(self.catalogue, settings.http.base_url)
         self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
         self.book.watchers.append(self.notices.watch)
-        self.schedule = Schedule(self._jobs(), self.store.take_turn)
+        jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
+        self.schedule = Schedule(jobs, self.store.take_turn)
         self.schedule.start()
         seconds = settings.mapping.reload_seconds
         self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
@@ -246,7 +251,7 @@ def create(gateway: Gateway) -> ASGIApp:
     # No OpenAPI page: it would show the probes only, since the faces are not FastAPI's.
     app = FastAPI(title="FHIR event gateway", lifespan=lifespan, openapi_url=None)
     _add_probes(app, gateway)
-    return Faces(gateway.parts(), app)
+    return app if gateway.only_delivers else Faces(gateway.parts(), app)
 
 
 def _add_probes(app: FastAPI, gateway: Gateway) -> None:

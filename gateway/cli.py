@@ -39,6 +39,14 @@ def serve(config: Config = None) -> None:
 
 
 @app.command()
+def work(config: Config = None) -> None:
+    """Only deliver, beside others that serve: several may share a PostgreSQL store. The probes answer at http.port."""
+    from gateway.serve import serve as run
+
+    run(configuration.load(config), only_deliver=True)
+
+
+@app.command()
 def migrate(config: Config = None) -> None:
     """Bring the database up to this release; `gateway serve` does so itself on SQLite."""
     from gateway.store import chosen

@@ -15,15 +15,15 @@ from gateway.settings import Settings
 from gateway.tls import CertificateProtocol
 
 
-def serve(settings: Settings) -> None:
-    """Serve until SIGINT or SIGTERM.
+def serve(settings: Settings, *, only_deliver: bool = False) -> None:
+    """Serve until SIGINT or SIGTERM; a gateway that is to `only_deliver` answers nothing but the probes.
 
     Raises:
         ConfigurationError: the configuration is wrong, or the address cannot be listened on.
     """
     logs.configure(settings.log.level)
     tls.check(settings.http)
-    gateway = Gateway(settings)
+    gateway = Gateway(settings, only_delivers=only_deliver)
     with (
         contextlib.closing(_listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),

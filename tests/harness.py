@@ -93,8 +93,15 @@ class Gateway:
     """`gateway serve` as a process of its own, on a free port, with its files under `folder`."""
 
     def __init__(
-        self, folder: Path, mesh: LocalMesh | None = None, *, tls: ssl.SSLContext | None = None, **environment: str
+        self,
+        folder: Path,
+        mesh: LocalMesh | None = None,
+        *,
+        tls: ssl.SSLContext | None = None,
+        command: str = "serve",
+        **environment: str,
     ) -> None:
+        self.command = command
         self.tls = True if tls is None else tls
         self.folder = folder
         self.port = free_port()
@@ -139,7 +146,7 @@ class Gateway:
         """Start it, and wait until it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "gateway", "serve"],
+                [sys.executable, "-W", "error", "-m", "gateway", self.command],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -155,6 +162,21 @@ class Gateway:
                 time.sleep(0.05)
         self.kill()
         raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+
+    def stall(self) -> None:
+        """Let it stand still, as a machine that is moved does, until `wake`."""
+        assert self._process
+        self._process.send_signal(signal.SIGSTOP)
+
+    def wake(self) -> None:
+        """Let it go on."""
+        assert self._process
+        self._process.send_signal(signal.SIGCONT)
+
+    @property
+    def runs(self) -> bool:
+        """Whether the process that was started still runs."""
+        return self._process is not None and self._process.poll() is None
 
     def kill(self) -> None:
         """End it as a crash would."""
