@@ -101,6 +101,22 @@ def show_event(
     trace.print_event(configuration.load(config).store, identity, as_json=as_json)
 
 
+@events.command("why")
+def why(
+    identity: Annotated[str, typer.Argument(metavar="EVENT")],
+    subscription: Annotated[str | None, typer.Argument(metavar="[SUBSCRIPTION]")] = None,
+    as_json: AsJson = False,
+    config: Config = None,
+) -> None:
+    """Why an event is for a subscription, or why not: each condition, and what is lacking to judge it.
+
+    Without a subscription, of all that ask for events of this type and name no patient or this one.
+    """
+    from gateway.why import print_why
+
+    print_why(configuration.load(config), identity, subscription, as_json=as_json)
+
+
 @retention.command("run")
 def run_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,

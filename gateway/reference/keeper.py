@@ -34,11 +34,15 @@ class Keeper:
         self._held: dict[Dataset, int] = {}
 
     async def refresh(self) -> None:
-        """Look once. What is there is replaced whole, and stays if the new cannot be had."""
+        """Look once, and log what was new. What is there stays if the new cannot be had."""
+        for one in await self.take():
+            log.info("reference", dataset=one.dataset, source=one.source, rows=one.rows)
+
+    async def take(self) -> list[ReferenceVersion]:
+        """Take what is new, each dataset whole; what it was."""
+        taken = []
         for one in await self._store.reference_versions():
-            if self._held.get(one.dataset) == one.version:
-                continue
-            body = await self._store.reference(one.dataset)
+            body = None if self._held.get(one.dataset) == one.version else await self._store.reference(one.dataset)
             if body is None:
                 continue
             if one.dataset == "practices":
@@ -46,4 +50,5 @@ class Keeper:
             else:
                 self._reference.postcodes = unpack_postcodes(body)
             self._held[one.dataset] = one.version
-            log.info("reference", dataset=one.dataset, source=one.source, rows=one.rows)
+            taken.append(one)
+        return taken

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from datetime import timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 import httpx
@@ -65,17 +67,23 @@ def told(answer: httpx.Response) -> tuple[int, str, str]:
     return answer.status_code, issue["details"]["coding"][0]["code"], issue["diagnostics"]
 
 
-@pytest.mark.rule("nems-location")
+@pytest.mark.rule("nems-location", "nems-201")
 def test_create_answers_201_with_an_id_of_32_hexadecimal_digits_and_no_body(gateway: Gateway) -> None:
     answer = create(gateway, body())
     assert (answer.status_code, answer.content) == (201, b"")
+    dates = [parsedate_to_datetime(answer.headers[name]) for name in ("Last-Modified", "Date")]
+    assert abs(dates[0] - dates[1]) < timedelta(minutes=1)
+    assert re.fullmatch(r'W/"[0-9a-f]+"', answer.headers["ETag"])
     assert re.fullmatch(rf"{gateway.url}/STU3/Subscription/[0-9a-f]{{32}}", answer.headers["Location"])
 
 
+@pytest.mark.rule("nems-read")
 def test_read_gives_the_subscription_active_and_its_criteria_as_sent(gateway: Gateway) -> None:
-    place = path_of(create(gateway, body(CRITERIA + PATIENT)).headers["Location"])
+    made = create(gateway, body(CRITERIA + PATIENT)).headers
+    place = path_of(made["Location"])
     answer = gateway.http.get(place, headers=headers("Get"))
     assert answer.status_code == 200
+    assert all(answer.headers[name] == made[name] for name in ("Last-Modified", "ETag"))
     resource = parse_xml(answer.content, load("STU3")).resource
     assert resource["status"] == "active"
     assert resource["id"] == place.rpartition("/")[2]
@@ -90,19 +98,94 @@ def test_read_gives_json_to_those_who_ask_for_it(gateway: Gateway) -> None:
     assert answer.json()["resourceType"] == "Subscription"
 
 
-def test_create_takes_json(gateway: Gateway) -> None:
+@pytest.mark.rule("nems-subscription-own-id")
+def test_create_takes_json_and_passes_over_what_the_server_gives(gateway: Gateway) -> None:
     from gateway.fhir.json import render_json
 
     resource = parse_xml(body(), load("STU3")).resource
-    resource["meta"]["lastUpdated"] = "2026-01-01T00:00:00Z"
+    resource["id"] = "mine"
+    resource["meta"] |= {"lastUpdated": "2026-01-01T00:00:00Z", "versionId": "7"}
     answer = create(gateway, render_json(resource), **{"Content-Type": "application/fhir+json; charset=utf-8"})
     assert answer.status_code == 201
+    read = gateway.http.get(path_of(answer.headers["Location"]), headers=headers("Get", Accept="application/fhir+json"))
+    assert read.json()["id"] == answer.headers["Location"].rpartition("/")[2]
+    assert not read.json()["meta"]["lastUpdated"].startswith("2026-01-01")
+    assert "versionId" not in read.json()["meta"]
 
 
 @pytest.mark.rule("nems-subscription-mime-absent")
 def test_create_without_a_media_type_is_taken_as_xml(gateway: Gateway) -> None:
     sent = {name: value for name, value in headers("Post").items() if name != "Content-Type"}
     assert gateway.http.post("/STU3/Subscription", content=body(), headers=sent).status_code == 201
+
+
+@pytest.mark.rule("nems-subscription-mime")
+@pytest.mark.parametrize("charset", ["", ";charset=utf-8"])
+@pytest.mark.parametrize("name", ["fhir+xml", "xml+fhir", "fhir+json", "json+fhir"])
+def test_bodies_and_answers_have_eight_spellings_of_their_media_types(
+    gateway: Gateway, name: str, charset: str
+) -> None:
+    from gateway.fhir.json import render_json
+
+    media_type = f"application/{name}{charset}"
+    content = body() if "xml" in name else render_json(parse_xml(body(), load("STU3")).resource)
+    made = create(gateway, content, **{"Content-Type": media_type, "Accept": media_type})
+    assert made.status_code == 201
+    read = gateway.http.get(path_of(made.headers["Location"]), headers=headers("Get", Accept=media_type))
+    assert read.headers["Content-Type"].startswith(f"application/fhir+{'xml' if 'xml' in name else 'json'}")
+    assert ("<Subscription" in read.text) is ("xml" in name)
+
+
+@pytest.mark.rule("nems-no-search")
+def test_there_is_neither_search_nor_update(gateway: Gateway) -> None:
+    for query in ("", "?criteria=x"):
+        found = gateway.http.get(f"/STU3/Subscription{query}", headers=headers("Get"))
+        assert told(found)[:2] == (400, "BAD_REQUEST")
+    put = gateway.http.put(f"/STU3/Subscription/{'0' * 32}", headers=headers("Post"), content=body())
+    assert told(put)[:2] == (405, "MSG_RESOURCE_ID_FAIL")
+
+
+@pytest.mark.rule("nems-subscription-end")
+def test_an_end_still_to_come_is_kept_and_one_that_has_passed_refused(gateway: Gateway) -> None:
+    made = create(gateway, body(**{"<channel>": '<end value="2999-01-01T00:00:00Z"/><channel>'}))
+    assert made.status_code == 201
+    read = gateway.http.get(path_of(made.headers["Location"]), headers=headers("Get"))
+    assert b'<end value="2999-01-01T00:00:00Z"/>' in read.content
+    passed = create(gateway, body(**{"<channel>": '<end value="2001-01-01T00:00:00Z"/><channel>'}))
+    assert told(passed)[:2] == (422, "INVALID_RESOURCE")
+
+
+@pytest.mark.rule("nems-subscription-payload")
+def test_what_a_channel_asks_for_besides_changes_nothing(gateway: Gateway, mesh: LocalMesh) -> None:
+    endpoint = f'<endpoint value="{SUBSCRIBER_MAILBOX}"/>'
+    more = f'{endpoint}<payload value="application/fhir+json"/><header value="X-Mine: 1"/>'
+    assert create(gateway, body(**{endpoint: more})).status_code == 201
+    published = message()
+    gateway.publish(published)
+    assert [one.body for one in collect(mesh, 1)] == [published]
+
+
+@pytest.mark.rule("nems-subscription-contact")
+def test_the_contact_is_for_work(gateway: Gateway) -> None:
+    at_home = create(gateway, body(**{'<use value="work"/>': '<use value="home"/>'}))
+    assert told(at_home)[:2] == (422, "INVALID_RESOURCE")
+    by_phone = create(gateway, body(**{'<system value="url"/>': '<system value="phone"/>'}))
+    assert told(by_phone)[:2] == (422, "INVALID_RESOURCE")
+
+
+@pytest.mark.rule("nems-duplicate-normal")
+def test_the_same_in_other_words_is_the_same(gateway: Gateway) -> None:
+    event = "&amp;MessageHeader.event=pds-change-of-gp-1"
+    rule = "&amp;subscriptionRuleType=GP_GP_GP&amp;Organization.identifier=A91720"
+    ages = "&amp;Patient.age=lt19&amp;Patient.age=gt5"
+    prefix = "/Bundle?type=message"
+    first = create(gateway, body(f"{prefix}{event}{rule}{ages}&amp;tag=a,b")).headers["Location"].rpartition("/")[2]
+    turned = "&amp;Patient.age=gt5" + rule + "&amp;Patient.age=lt019" + event
+    for same in (f"{prefix}&amp;tag=b,a{turned}", f"{prefix}&amp;serviceType=GP{turned}&amp;tag=a,b"):
+        status, code, text = told(create(gateway, body(same)))
+        assert (status, code) == (422, "DUPLICATE_REJECTED")
+        assert first in text
+    assert create(gateway, body(f"{prefix}{event}{rule}&amp;tag=a,b")).status_code == 201
 
 
 @pytest.mark.rule("nems-delete", "nems-subscription-not-found")
