@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from cryptography.x509 import load_pem_x509_certificate
 
@@ -24,6 +25,8 @@ PING_SECONDS = 30.0
 """How often MESH is asked whether it is there; `_ping` is not part of any mailbox."""
 HANDSHAKE_SECONDS = 21 * 3600.0
 """MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox}); waits vary by a tenth."""
+HOLD_SECONDS = 60.0
+"""For how long nothing is sent after MESH refused the mailbox."""
 RELEASE_SECONDS = 5.0
 """How soon a message that an operator let out of quarantine is looked at."""
 
@@ -37,6 +40,8 @@ class MeshLink:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
+        if settings.cert_file:
+            metrics.certificate_ends(_certificate_end(settings.cert_file))
         self._mailboxes = [Mailbox(one) for one in _mailboxes(settings)]
         self._ping = Threads(1, "mesh-ping")
         self._at_work: list[OwnMailbox | Tracker] = []
@@ -45,7 +50,11 @@ class MeshLink:
 
     def channel(self, catalogue: Catalogue) -> Mesh:
         """The way to other parties' mailboxes."""
-        return Mesh(self._mailboxes[0], self._settings.send_threads, catalogue, compress=self._settings.compress)
+        settings = self._settings
+        # As long as a mailbox is left alone, but not longer than it takes to notice a mended password.
+        hold = min(settings.poll_seconds, HOLD_SECONDS)
+        threads = settings.send_threads
+        return Mesh(self._mailboxes[0], threads, catalogue, compress=settings.compress, hold_seconds=hold)
 
     def jobs(self, inbox: MeshInbox, store: Store) -> list[Job]:
         """What is to be done by the clock."""
@@ -53,11 +62,11 @@ class MeshLink:
         mailboxes = [OwnMailbox(mailbox, inbox) for mailbox in self._mailboxes]
         jobs = [
             Job("mesh-ping", min(poll, PING_SECONDS), self._ask_whether_it_is_there),
-            Job("mesh-certificate", 3600, self._look_at_the_certificate),
             Job("mesh-release", RELEASE_SECONDS, inbox.take_released, alone=True),
         ]
         for own in mailboxes:
-            jobs.append(Job(f"mesh-handshake-{own.name}", HANDSHAKE_SECONDS, own.handshake, alone=True))
+            # By each node: its own start is when a wrong password or certificate is to be found out.
+            jobs.append(Job(f"mesh-handshake-{own.name}", HANDSHAKE_SECONDS, own.handshake))
             jobs.append(Job(f"mesh-collect-{own.name}", poll, own.collect, alone=True))
         if track:
             tracker = Tracker(self._mailboxes[0], store, track)
@@ -83,19 +92,13 @@ class MeshLink:
         outcome = await self._ping.run(self._mailboxes[0].ping)
         self.state = "ok" if outcome.result is Result.ACCEPTED else str(outcome.result)
 
-    async def _look_at_the_certificate(self) -> None:
-        if self._settings.cert_file:
-            metrics.certificate_ends(certificate_end(self._settings.cert_file))
 
-
-def certificate_end(file: str) -> float:
-    """When the first certificate of a PEM file ends, in seconds since 1970.
-
-    Raises:
-        ValueError: the file holds none.
-    """
-    with open(file, "rb") as pem:
-        return load_pem_x509_certificate(pem.read()).not_valid_after_utc.timestamp()
+def _certificate_end(file: str) -> float:
+    """When the first certificate of a PEM file ends, in seconds since 1970."""
+    try:
+        return load_pem_x509_certificate(Path(file).read_bytes()).not_valid_after_utc.timestamp()
+    except (OSError, ValueError):
+        raise ConfigurationError(f"mesh.cert_file (GATEWAY_MESH__CERT_FILE): {file} holds no certificate") from None
 
 
 def _mailboxes(mesh: Settings) -> list[MailboxSettings]:

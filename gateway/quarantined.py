@@ -47,8 +47,8 @@ def print_message(settings: StoreSettings, message_id: str, save: Path | None, *
     facts = plain_table("name", "value")
     facts.show_header = False
     for name, value in _message(one).items():
-        for number, line in enumerate(value.items() if isinstance(value, dict) else [("", value)]):
-            facts.add_row(name if number == 0 else "", f"{line[0]}: {line[1]}" if line[0] else str(line[1]))
+        lines = [f"{each}: {text}" for each, text in value.items()] if isinstance(value, dict) else [value]
+        facts.add_row(name, "\n".join(lines) if value else "-")
     plain_console().print(facts)
 
 

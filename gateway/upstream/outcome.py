@@ -41,7 +41,7 @@ def _of_xml(body: bytes) -> Iterator[str]:
     for issue in root.iterfind("{*}issue"):
         found = [issue.find(path) for path in ("{*}details/{*}coding/{*}code", "{*}details/{*}coding/{*}display")]
         found += [issue.find("{*}diagnostics")]
-        yield ": ".join(dict.fromkeys(one.get("value", "") for one in found if one is not None))
+        yield _joined([one.get("value", "") for one in found if one is not None])
 
 
 def _of_json(body: bytes) -> Iterator[str]:
@@ -56,7 +56,12 @@ def _of_json(body: bytes) -> Iterator[str]:
         codings = _dicts(details.get("coding")) if isinstance(details, dict) else []
         texts = [one.get(name) for one in codings[:1] for name in ("code", "display")]
         texts.append(issue.get("diagnostics"))
-        yield ": ".join(dict.fromkeys(text for text in texts if isinstance(text, str) and text))
+        yield _joined([text for text in texts if isinstance(text, str)])
+
+
+def _joined(texts: list[str]) -> str:
+    """Each once: the display and the diagnostics are often the same."""
+    return ": ".join(dict.fromkeys(text.rstrip(".") for text in texts if text))
 
 
 def _dicts(value: object) -> list[dict[str, Any]]:

@@ -16,7 +16,7 @@ JSON = b"""{"resourceType": "OperationOutcome", "issue": [{"details": {"coding":
 def test_codes_and_words_are_told_and_no_number_of_a_patient(namespace: str) -> None:
     body = ISSUE.format(namespace, "The NHS number does not conform: 9464250569, 946 425 0569.").encode()
     said = told(body)
-    assert said == "INVALID_NHS_NUMBER: Invalid NHS number: The NHS number does not conform: [number], [number]."
+    assert said == "INVALID_NHS_NUMBER: Invalid NHS number: The NHS number does not conform: [number], [number]"
 
 
 def test_the_id_of_a_subscription_that_is_there_is_told() -> None:

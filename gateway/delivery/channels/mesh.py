@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from functools import partial
+
+import structlog
 
 from gateway.catalogue import Catalogue
 from gateway.delivery.channels.base import Notification, Outcome, Result
@@ -13,6 +16,10 @@ from mesh.message import OutgoingMessage
 from mesh.outcome import Outcome as Sent
 from mesh.outcome import Result as SentResult
 
+log = structlog.get_logger()
+
+LONGEST_HOLD_SECONDS = 3600.0
+"""However long MESH asks for patience, it is asked again after this."""
 _RESULTS = {
     SentResult.ACCEPTED: Result.DELIVERED,
     SentResult.REJECTED: Result.REFUSED,
@@ -29,10 +36,16 @@ _RESULTS = {
 class Mesh:
     """Sends notifications by MESH, each in a thread of its own pool: mesh-client is synchronous, and a send can take
     long.
+
+    When MESH refuses the mailbox itself, or asks for patience, that is about every message: nothing is sent for
+    `hold_seconds`, or for as long as MESH asks.
     """
 
-    def __init__(self, mailbox: Mailbox, threads: int, catalogue: Catalogue, *, compress: bool = False) -> None:
+    def __init__(
+        self, mailbox: Mailbox, threads: int, catalogue: Catalogue, *, compress: bool = False, hold_seconds: float = 60
+    ) -> None:
         self._mailbox, self._catalogue, self._compress = mailbox, catalogue, compress
+        self._hold_seconds, self._held_until = hold_seconds, 0.0
         self.slots = threads
         self._threads = Threads(threads, "mesh-send")
 
@@ -41,11 +54,27 @@ class Mesh:
         await self._threads.close(0)
 
     async def send(self, notification: Notification) -> Outcome:
+        if (held := self._held_until - time.monotonic()) > 0:
+            return Outcome(
+                Result.FAILED,
+                detail="held back: MESH refused the mailbox, or asked for patience",
+                retry_after_seconds=held,
+            )
         message = self._message(notification)
         # MESH takes a message twice if it is posted twice: after an attempt whose end is not known, look first.
         call = self._mailbox.resend if notification.delivery.uncertain else self._mailbox.send
         sent = await self._threads.run(partial(call, message))
+        self._hold_back(sent)
         return _outcome(sent, self._mailbox.settings.read_seconds)
+
+    def _hold_back(self, sent: Sent) -> None:
+        if sent.result not in (SentResult.AUTH, SentResult.THROTTLED):
+            return
+        seconds = min(sent.retry_after_seconds or self._hold_seconds, LONGEST_HOLD_SECONDS)
+        self._held_until = time.monotonic() + seconds
+        log.error(
+            "hold", mailbox=self._mailbox.settings.mailbox_id, result=sent.result, status=sent.status, seconds=seconds
+        )
 
     def _message(self, notification: Notification) -> OutgoingMessage:
         delivery, event = notification.delivery, notification.event

@@ -186,3 +186,19 @@ def test_a_fault_while_collecting_is_got_over_and_each_message_is_one_event(
     eventually(lambda: waiting(mesh) == [], 30)
     assert {trace.event.original.body for trace in gateway.events()[: len(gateway.events()) - before]} == bodies
     assert len(gateway.events()) == before + 2
+
+
+def test_a_mailbox_that_mesh_refuses_is_left_alone_for_a_while(
+    gateway: Gateway, mesh: LocalMesh, subscribed: str
+) -> None:
+    """A second message is not sent to MESH only to be refused too."""
+    mesh.fault("status", status=429, headers={"Retry-After": "2"}, **SEND)
+    assert gateway.publish(message()).status_code == 202
+    eventually(lambda: gateway.events()[0].deliveries[0].attempts)
+    assert gateway.publish(message()).status_code == 202
+    gateway.wait_until_idle(40)
+    second, first = (trace.deliveries[0] for trace in gateway.events()[:2])
+    assert first.attempts[0].status == 429
+    assert (second.attempts[0].status, second.attempts[0].detail.split(":")[0]) == (None, "held back")
+    assert {first.state, second.state} == {"delivered"}
+    assert len(waiting(mesh, SUBSCRIBER_MAILBOX)) == 2
