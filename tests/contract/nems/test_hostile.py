@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable
 from functools import cache
@@ -33,6 +34,7 @@ from tests.harness import (
 PUBLISH = "/STU3/Events/1/$process-message"
 SUBSCRIPTION = "/STU3/Subscription"
 SOAK_SECONDS = 600
+EVENT = re.compile(rb'code"? ?(?:value=|:)"([a-z0-9-]+-1)"')
 
 quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 at_length = settings(quick, max_examples=2000, database=None)
@@ -138,9 +140,12 @@ def tokens(draw: st.DrawFn) -> str:
 
 
 @st.composite
-def headers(draw: st.DrawFn, right: dict[str, str]) -> dict[str, str]:
-    """The headers of a request, some of them changed, taken away or added."""
-    made = nems_headers(**right)
+def headers(draw: st.DrawFn, right: dict[str, str], body: bytes) -> dict[str, str]:
+    """The headers of a request: right ones for half of the bodies, else some of them changed, taken away or added."""
+    syntax = "json" if body.startswith(b"{") else "xml"
+    made = nems_headers(**right) | {"Content-Type": f"application/fhir+{syntax}"}
+    if draw(st.booleans()):
+        return made
     changes = {
         "fromASID": words,
         "toASID": words,
@@ -158,16 +163,19 @@ def headers(draw: st.DrawFn, right: dict[str, str]) -> dict[str, str]:
     return made
 
 
-bodies = st.one_of(mutated(), restructured(), as_json(), criteria(), st.binary(max_size=200))
+whole = st.deferred(lambda: st.sampled_from(_bodies()))
+bodies = st.one_of(whole, whole, restructured(), restructured(), as_json(), mutated(), st.binary(max_size=200))
 queries = st.one_of(
+    st.just(""),
+    st.just(""),
     st.just(""),
     words,
     st.builds("_format={}".format, words | media_types),
     st.sampled_from(["_format=%", "%ff=%00", "&&==&"]),
 )
-methods = st.sampled_from(["POST", "POST", "POST", "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
+methods = st.sampled_from([*["POST"] * 8, "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])
 places = st.sampled_from(
-    [SUBSCRIPTION, f"{SUBSCRIPTION}/{'0' * 32}", f"{SUBSCRIPTION}/", f"{SUBSCRIPTION}/%00", "/STU3/"]
+    [*[SUBSCRIPTION] * 6, f"{SUBSCRIPTION}/{'0' * 32}", f"{SUBSCRIPTION}/", f"{SUBSCRIPTION}/%00", "/STU3/"]
 )
 
 
@@ -193,7 +201,9 @@ def publishing(gateway: Gateway, examples: settings) -> Callable[[], None]:
     @examples
     @given(data=st.data(), body=bodies, query=queries, method=methods)
     def publishes(data: st.DataObject, body: bytes, query: str, method: str) -> None:
-        sent = data.draw(headers(interaction(data.draw(names))))
+        code = EVENT.search(body)
+        name = code[1].decode() if code and data.draw(st.booleans()) else data.draw(names)
+        sent = data.draw(headers(interaction(name), body))
         check(send(gateway, method, PUBLISH, query, sent, body))
 
     return publishes
@@ -206,7 +216,7 @@ def subscribing(gateway: Gateway, examples: settings) -> Callable[[], None]:
     @given(data=st.data(), body=bodies | criteria(), query=queries, method=methods, path=places)
     def subscribes(data: st.DataObject, body: bytes, query: str, method: str, path: str) -> None:
         verb = {"GET": "Get", "DELETE": "Delete"}.get(method, "Post")
-        answer = send(gateway, method, path, query, data.draw(headers(subscriptions_api(verb))), body)
+        answer = send(gateway, method, path, query, data.draw(headers(subscriptions_api(verb), body)), body)
         check(answer)
         if place := answer.headers.get("Location"):
             own = "/STU3/" + place.split("/STU3/")[1]
