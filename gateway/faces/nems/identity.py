@@ -14,8 +14,9 @@ from gateway.faces.authenticate import Authenticator
 from gateway.faces.nems import jwt
 
 PUBLISH_SCOPES = frozenset({"patient/Bundle.write"})
-# A live client asks for .write when it reads and deletes too.
-SUBSCRIPTION_SCOPES = frozenset({"patient/Subscription.read", "patient/Subscription.write"})
+SUBSCRIBE_SCOPES = frozenset({"patient/Subscription.write"})
+# A live client asks for .write when it reads, too.
+READ_SCOPES = frozenset({"patient/Subscription.read", "patient/Subscription.write"})
 _ASID = re.compile(r"[0-9]{12}", re.ASCII)
 
 

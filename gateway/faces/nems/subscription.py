@@ -20,7 +20,7 @@ from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, end_ms, read_body, status
-from gateway.faces.nems.identity import SUBSCRIPTION_SCOPES, Identity, require_interaction
+from gateway.faces.nems.identity import READ_SCOPES, SUBSCRIBE_SCOPES, Identity, require_interaction
 from gateway.faces.nems.life_cycle import on_subscribe
 from gateway.faces.nems.spine import fhir_response, operation_outcome
 from gateway.fhir.json import parse_json
@@ -90,7 +90,7 @@ class Subscriptions:
         return Response(status_code=200)
 
     def _authenticate(self, request: Request, verb: str) -> Application:
-        application = self._identity.caller(request, SUBSCRIPTION_SCOPES)
+        application = self._identity.caller(request, READ_SCOPES if verb == "Get" else SUBSCRIBE_SCOPES)
         require_interaction(request.headers, INTERACTION + verb)
         require_acceptable(request)
         return application

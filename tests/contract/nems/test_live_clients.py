@@ -160,6 +160,20 @@ def test_the_screening_subscriber(closed: Gateway) -> None:
 
 
 @pytest.mark.rule("nems-jwt-scope-subscribe")
+@pytest.mark.parametrize(
+    ("method", "verb", "status"), [("GET", "Get", 404), ("DELETE", "Delete", 400), ("POST", "Post", 400)]
+)
+def test_a_scope_for_reading_is_enough_to_read(closed: Gateway, method: str, verb: str, status: int) -> None:
+    both = "patient/Subscription.read patient/Subscription.write"
+    for scope, expected in (("patient/Subscription.read", status), (both, 404)):
+        headers = prm_headers(closed, verb) | {"Authorization": token(300, aud="x", scope=scope)}
+        place = f"/{'0' * 32}" if method != "POST" else ""
+        answer = send(method, f"{closed.url}/STU3/Subscription{place}", headers, b"" if method == "POST" else None)
+        assert answer.status_code == (400 if method == "POST" else expected)
+        assert ("scope must be" in answer.text) is (scope != both and status == 400)
+
+
+@pytest.mark.rule("nems-jwt-scope-subscribe")
 def test_a_scope_for_publishing_is_not_one_for_subscriptions(closed: Gateway) -> None:
     headers = prm_headers(closed, "Get") | {"Authorization": token(300, aud="x", scope="patient/Bundle.write")}
     answer = send("GET", f"{closed.url}/STU3/Subscription/{'0' * 32}", headers)
