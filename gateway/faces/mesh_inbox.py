@@ -107,7 +107,7 @@ class MeshInbox:
         """MESH says that a message of ours was not delivered; ours by its message id, else by its local id."""
         delivery_id = await self._store.delivery_with_remote_id(message.linked_message_id)
         if delivery_id is None:
-            delivery_id = ids.delivery_of(self._store.instance, message.local_id)
+            delivery_id = ids.delivery_of(self._store.instance, message.local_id[:36])
         reason = f"MESH report {message.status_code}: {message.status_description}"[:500]
         report = replace(_remembered(message, "report"), reason=reason)
         if delivery_id is None:

@@ -82,7 +82,7 @@ class Mesh:
         return OutgoingMessage(
             recipient=delivery.endpoint,
             workflow_id=delivery.workflow,
-            local_id=str(notification.id),
+            local_id=_local_id(notification),
             body=notification.body,
             # Receivers file a message under its name and skip one that has none; neither may tell of the patient.
             subject=self._catalogue[event.type].name if event else "",
@@ -91,6 +91,14 @@ class Mesh:
             partner_id=delivery.partner_id,
             compress=self._compress,
         )
+
+
+def _local_id(notification: Notification) -> str:
+    """What MESH is asked by whether it has the message: the same for every attempt, and another for each replay, of which
+    it must not be thought that the message sent before is it. It begins with the delivery's UUID.
+    """
+    replays = notification.delivery.replays
+    return f"{notification.id}.{replays}" if replays else str(notification.id)
 
 
 def _outcome(sent: Sent, read_seconds: float) -> Outcome:

@@ -10,13 +10,17 @@ from typing import Any
 
 import pytest
 
+from gateway.clock import now_ms
+from gateway.settings import StoreSettings
 from gateway.store.base import DeliveryTrace
+from gateway.store.chosen import tell
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.contract.mesh.acts import send, waiting
 from tests.harness import (
     GATEWAY_MAILBOX,
     SUBSCRIBER_MAILBOX,
     Gateway,
+    collect,
     eventually,
     message,
     nems_headers,
@@ -202,3 +206,26 @@ def test_a_mailbox_that_mesh_refuses_is_left_alone_for_a_while(
     assert (second.attempts[0].status, second.attempts[0].detail.split(":")[0]) == (None, "held back")
     assert {first.state, second.state} == {"delivered"}
     assert len(waiting(mesh, SUBSCRIBER_MAILBOX)) == 2
+
+
+def test_a_replay_whose_answer_is_lost_is_not_taken_for_the_message_before(
+    gateway: Gateway, mesh: LocalMesh, subscribed: str
+) -> None:
+    first = published(gateway)
+    mesh.fault("drop", **SEND)
+    settings = StoreSettings(url=gateway.environment["GATEWAY_STORE__URL"], max_waiting=1)
+    assert tell(settings, lambda store: store.replay([first.delivery.id], now_ms())) == [first.delivery.id]
+    gateway.wait_until_idle(40)
+    again = gateway.events()[0].deliveries[0]
+    assert (again.state, again.delivery.replays) == ("delivered", 1)
+    assert set(waiting(mesh, SUBSCRIBER_MAILBOX)) == {first.remote_id, again.remote_id}
+    assert first.remote_id != again.remote_id
+
+
+def test_a_report_about_a_replay_finds_its_delivery(gateway: Gateway, mesh: LocalMesh, subscribed: str) -> None:
+    published(gateway)
+    (sent,) = collect(mesh, 1)
+    mesh.report(
+        GATEWAY_MAILBOX, linked_message_id="unknown", local_id=f"{sent.local_id}.1", workflow_id=sent.workflow_id
+    )
+    eventually(lambda: gateway.events()[0].deliveries[0].state == "dead")
