@@ -34,6 +34,8 @@ from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
 from gateway.faces.mns.criteria import Extensions
+from gateway.faces.mns.test_signal import PATH as TEST_PATH
+from gateway.faces.mns.test_signal import TestSignal
 from gateway.faces.nems import jwt
 from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.assertion import Assertions
@@ -56,12 +58,15 @@ from gateway.retention import RUN_SECONDS, Eraser
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
+from gateway.sources import Source
 from gateway.store import chosen
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.subscription import Kind, Terms
 
 log = structlog.get_logger()
+TEST_LOOK_SECONDS = 10.0
+"""How often at least it is looked whether a test signal is due."""
 KEY_SET_SECONDS = 5.0
 KEY_SET_BYTES = 65_536
 """How long an application's key set may take to come, and how large it may be."""
@@ -161,8 +166,7 @@ class Gateway:
             await channel.close()
         if self.mesh:
             await self.mesh.close()
-        if self.retriever:
-            await self.retriever.close()
+        await self.retriever.close()
         await self.fetcher.close()
         await self.store.close()
         log.info("stop")
@@ -207,13 +211,17 @@ class Gateway:
             and (terms.channel != "mesh" or owner.may_use_mailbox(terms.endpoint))
         )
 
-    def _retriever(self) -> Retriever | None:
+    @property
+    def _mns_url(self) -> str:
+        return self.settings.http.base_url + self.settings.mns.base_path
+
+    def _retriever(self) -> Retriever:
         retrieval = self.settings.retrieval
-        if not self.sources:
-            return None
+        # What the test signal points to is the gateway's own.
+        own = Source(url=f"{self._mns_url}{TEST_PATH.rpartition('/')[0]}/", hydrate=True)
         loopback = self.settings.security.mode == "open"
         fetcher = Fetcher(retrieval.seconds, retrieval.max_bytes, loopback=loopback)
-        return Retriever(self.sources, fetcher, self.book.find, self.renderer.inputs)
+        return Retriever([*self.sources, own], fetcher, self.book.find, self.renderer.inputs)
 
     def _channels(self) -> dict[str, Channel]:
         settings = self.settings
@@ -227,11 +235,19 @@ class Gateway:
     async def _erase(self) -> None:
         await Eraser(self.store, self.settings.retention).run()
 
+    def _test_signal_jobs(self) -> list[Job]:
+        seconds = self.settings.mns.test_signal_seconds
+        if not seconds:
+            return []
+        signal = TestSignal(self.intake, self.catalogue, self._mns_url, seconds)
+        return [Job("test-signal", min(seconds / 10, TEST_LOOK_SECONDS), signal.publish, alone=True)]
+
     def _jobs(self) -> list[Job]:
         jobs = [
             Job("reference", self.settings.reference.reload_seconds, self.keeper.refresh),
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
             Job("retention", RUN_SECONDS, self._erase, alone=True),
+            *self._test_signal_jobs(),
             Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
         ]
         if self.mesh is None:

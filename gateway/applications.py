@@ -105,6 +105,7 @@ class LocalApplication(Application):
 
 
 LOCAL = LocalApplication(id="local", name="Local application of open mode")
+GATEWAY = Application(id="gateway", name="This gateway, for events of its own")
 
 
 class Applications:
@@ -120,7 +121,7 @@ class Applications:
         self._by_certificate: dict[str, Application] = {}
         self._by_mailbox: dict[str, Application] = {}
         for application in applications:
-            if application.id in {LOCAL.id, *self._by_id}:
+            if application.id in {LOCAL.id, GATEWAY.id, *self._by_id}:
                 raise ConfigurationError(f"application {application.id!r}: the id is taken")
             self._by_id[application.id] = application
             for asid in application.asids:

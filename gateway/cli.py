@@ -117,6 +117,14 @@ def why(
     print_why(configuration.load(config), identity, subscription, as_json=as_json)
 
 
+@app.command()
+def connectivity(as_json: AsJson = False, config: Config = None) -> None:
+    """Each subscription to the test signal, and what became of the last signal that was for it."""
+    from gateway.connectivity import print_connectivity
+
+    print_connectivity(configuration.load(config), as_json=as_json)
+
+
 @retention.command("run")
 def run_retention(
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count what would be erased.")] = False,

@@ -308,6 +308,7 @@ class Mns(_Section):
     operators: bool
     rest_hook: bool
     enrichment: bool
+    test_signal_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
     @model_validator(mode="after")
     def _apart(self) -> Self:
@@ -395,7 +396,7 @@ class Settings(BaseSettings):
         """How long one attempt at a delivery can take: a webhook's time, or MESH's for looking a message up and
         sending it; before that, a source's, for a token and a record.
         """
-        retrieval = 2 * self.retrieval.seconds if self.retrieval.sources else 0
+        retrieval = self.retrieval.seconds * (2 if self.retrieval.sources else 1)
         return retrieval + max(
             self.delivery.webhook_seconds,
             self.r4.timeout_max_seconds,

@@ -9,6 +9,7 @@ from starlette.types import ASGIApp
 
 from gateway.errors import Refusal
 from gateway.faces.guard import Guard, Handler
+from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
 from gateway.faces.mns.edge import Correlated
 from gateway.faces.mns.publish import Publish
@@ -34,6 +35,7 @@ class Mns:
             Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
             Route(all_of_them, _guarded("subscribe", _wrong_verb)),
             Route(one, _guarded("subscribe", _wrong_verb)),
+            Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),
             Route(f"{base}/events", _guarded("publish", _wrong_verb)),
             Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
         ]
