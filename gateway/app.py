@@ -30,6 +30,7 @@ from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.delivery.topics import Topics
 from gateway.errors import ConfigurationError
+from gateway.faces import operations
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
@@ -193,6 +194,7 @@ class Gateway:
                 mesh=self.mesh is not None,
                 heartbeat_min=self.settings.r4.heartbeat_min_seconds,
                 timeout_max=self.settings.r4.timeout_max_seconds,
+                secret_overlap=self.settings.webhook.secret_overlap_seconds,
             ),
         )
 
@@ -267,6 +269,8 @@ def create(gateway: Gateway) -> ASGIApp:
     # No OpenAPI page: it would show the probes only, since the faces are not FastAPI's.
     app = FastAPI(title="FHIR event gateway", lifespan=lifespan, openapi_url=None)
     _add_probes(app, gateway)
+    if token := gateway.settings.security.operator_token.get_secret_value():
+        app.include_router(operations.router(gateway.store, token))
     return app if gateway.only_delivers else Faces(gateway.parts(), app)
 
 

@@ -1,4 +1,4 @@
-"""The command line: `gateway serve`, `migrate`, `demo`, `events`, `mesh`, `nems`, `reference`, `mapping`."""
+"""The command line: `gateway serve`, `migrate`, `demo`, and what looks after events, deliveries and more."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import Annotated
 import typer
 
 from gateway import settings as configuration
+from gateway.deliveries_cli import app as deliveries
+from gateway.deliveries_cli import endpoints
 from gateway.errors import GatewayError
 from gateway.mapping_cli import app as mapping
 from gateway.mesh_cli import app as mesh
@@ -24,6 +26,8 @@ events = typer.Typer(no_args_is_help=True, help="Look at the events that came in
 app.add_typer(events, name="events")
 retention = typer.Typer(no_args_is_help=True, help="How long things are kept.")
 app.add_typer(retention, name="retention")
+app.add_typer(deliveries, name="deliveries")
+app.add_typer(endpoints, name="endpoints")
 app.add_typer(mapping, name="mapping")
 app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")

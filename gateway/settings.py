@@ -24,6 +24,7 @@ from gateway.errors import ConfigurationError
 from gateway.resources import folder
 
 PREFIX = "GATEWAY_"
+MIN_TOKEN = 24
 MESH_POLL_SECONDS = 300
 """A mailbox may be polled at most once in five minutes (MESH API, GET /messageexchange/{mailbox}/inbox)."""
 MESH_CHUNK_BYTES = (5_000_000, 100_000_000)
@@ -253,6 +254,13 @@ class Security(_Section):
     proxy_addresses: Networks
     proxy_header: str
     secret_keys: Secrets
+    operator_token: SecretStr
+
+    @model_validator(mode="after")
+    def _long_enough(self) -> Self:
+        if 0 < len(self.operator_token.get_secret_value()) < MIN_TOKEN:
+            raise ValueError(f"operator_token must have at least {MIN_TOKEN} characters")
+        return self
 
     @model_validator(mode="after")
     def _whole(self) -> Self:

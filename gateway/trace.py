@@ -13,7 +13,8 @@ from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.settings import StoreSettings
-from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.shown import delivery_shown
+from gateway.store.base import EventTrace
 from gateway.store.chosen import ask
 
 
@@ -45,7 +46,7 @@ def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> Non
     if trace is None:
         raise ConfigurationError(f"{identity}: there is no such event")
     if as_json:
-        print_json(_event(trace.event) | {"deliveries": [_delivery(one) for one in trace.deliveries]})
+        print_json(_event(trace.event) | {"deliveries": [delivery_shown(one) for one in trace.deliveries]})
     else:
         _print_trace(trace)
 
@@ -60,7 +61,7 @@ def _print_trace(trace: EventTrace) -> None:
     if not trace.deliveries:
         console.print("\nno subscription matched")
     for one in trace.deliveries:
-        shown = _delivery(one)
+        shown = delivery_shown(one)
         console.print(f"\ndelivery {shown['id']}: {shown['state']}, {shown['channel']} {shown['endpoint']}")
         console.print(f"  for subscriptions {', '.join(shown['subscriptions'])}")
         for attempt in shown["attempts"]:
@@ -92,34 +93,6 @@ def _event(event: Event) -> dict[str, Any]:
         "media_type": event.original.media_type,
         "bytes": len(event.original.body),
         "warnings": list(event.warnings),
-    }
-
-
-def _delivery(one: DeliveryTrace) -> dict[str, Any]:
-    delivery = one.delivery
-    return {
-        "id": ids.show(delivery.id),
-        "channel": delivery.channel,
-        "endpoint": delivery.endpoint,
-        "form": delivery.form,
-        "workflow": delivery.workflow,
-        "subscriptions": list(delivery.subscriptions),
-        "state": one.state,
-        "remote_id": one.remote_id,
-        "next": instant(one.next_ms) if one.state == "pending" else None,
-        "ended": instant(one.ended_ms) if one.ended_ms else None,
-        "collected": instant(one.collected_ms) if one.collected_ms else None,
-        "attempts": [
-            {
-                "number": attempt.number,
-                "started": instant(attempt.started_ms),
-                "ms": attempt.duration_ms,
-                "outcome": attempt.outcome,
-                "status": attempt.status,
-                "detail": attempt.detail,
-            }
-            for attempt in one.attempts
-        ],
     }
 
 

@@ -48,7 +48,7 @@ class Webhook:
         tls: ssl.SSLContext | None = None,
         resolver: AbstractResolver | None = None,
     ) -> None:
-        self._find, self._seconds = find, seconds
+        self._find, self._usual = find, aiohttp.ClientTimeout(total=seconds)
         self._session = session(seconds, loopback=loopback, tls=tls, resolver=resolver)
 
     async def close(self) -> None:
@@ -72,7 +72,7 @@ class Webhook:
     def _timeout(self, subscription: Subscription | None) -> aiohttp.ClientTimeout:
         """How long the subscriber wants to be waited for, or else any endpoint."""
         own = subscription.timeout_seconds if subscription else None
-        return aiohttp.ClientTimeout(total=own or self._seconds)
+        return aiohttp.ClientTimeout(total=own) if own else self._usual
 
 
 def _headers(notification: Notification, subscription: Subscription | None) -> CIMultiDict[str]:
@@ -81,6 +81,8 @@ def _headers(notification: Notification, subscription: Subscription | None) -> C
     headers["Content-Type"] = (subscription and subscription.payload) or notification.media_type
     secrets = subscription.secrets if subscription else ()
     headers.update(sign(secrets, str(notification.id), now_ms(), notification.body))
+    if notification.delivery.replays:
+        headers["webhook-replay"] = str(notification.delivery.replays)
     return headers
 
 

@@ -10,6 +10,7 @@ from typing import Any, Final
 from gateway.addresses import is_webhook_url, names_forbidden_address
 from gateway.errors import Refusal
 from gateway.events import ChannelType, Form
+from gateway.subscriptions.subscription import Ordering
 
 CHANNEL_TYPES: Final = "urn:fhir-event-gateway:channel-type"
 """The code system of channel types that FHIR has no code for; `mesh` is its one code."""
@@ -24,6 +25,8 @@ _FORMS_OF_MNS: Final[Mapping[str, Form]] = {
     "application/cloudevents+json": "cloudevent",
 }
 _PAYLOADS: Final = ("application/fhir+json", "application/json")
+_MOST_WAITS: Final = 20
+_WEEK: Final = 604_800
 _FHIR_VERSIONS: Final = frozenset({"4.0", "4.0.1"})
 _MESH: Final = re.compile(r"mesh://(\w{1,100})\?workflow_id=([\w.-]{1,100})", re.ASCII)
 _HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([\x21-\x7e](?:[\x20-\x7e\t]*[\x21-\x7e])?)")
@@ -147,3 +150,31 @@ def _header(index: int, text: str) -> tuple[str, str]:
     if match is None or match[1].lower() in _OWN_HEADERS:
         raise unsupported(f"channel.header[{index}]", "must be `Name: value`, and not a header that the gateway sets")
     return match[1], match[2]
+
+
+def ordering(code: Any) -> Ordering:
+    """Whether notifications about a patient leave in the order in which their events came.
+
+    Raises:
+        Refusal: NOT_SUPPORTED.
+    """
+    if code not in (None, "none", "per-subject"):
+        raise unsupported("channel", "the ordering must be none or per-subject")
+    return "per-subject" if code == "per-subject" else "none"
+
+
+def retry_seconds(text: Any) -> tuple[float, ...]:
+    """The waits between attempts, `5, 30, 120`; () for those of the gateway.
+
+    Raises:
+        Refusal: NOT_SUPPORTED; it is not up to 20 numbers of up to a week.
+    """
+    if text is None:
+        return ()
+    try:
+        waits = tuple(float(part) for part in text.split(","))
+    except ValueError:
+        waits = ()
+    if not 0 < len(waits) <= _MOST_WAITS or not all(0 < wait <= _WEEK for wait in waits):
+        raise unsupported("channel", f"retry-seconds must be up to {_MOST_WAITS} numbers of up to {_WEEK}, by commas")
+    return waits

@@ -1,4 +1,4 @@
-"""The extensions that the Subscriptions R5 Backport IG 1.1.0 puts on a Subscription, each at its place."""
+"""The extensions on a Subscription, of the Subscriptions R5 Backport IG 1.1.0 and our own, each at its place."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ from gateway.errors import Refusal
 from gateway.fhir.notification import IG
 
 BASE: Final = f"{IG}/StructureDefinition/"
+# This gateway's own.
+ORDERING: Final = "urn:fhir-event-gateway:ordering"
+RETRY_SECONDS: Final = "urn:fhir-event-gateway:retry-seconds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +29,8 @@ _KNOWN: Final = {
     "backport-max-count": _Known("Subscription.channel", "valuePositiveInt"),
     "backport-channel-type": _Known("Subscription.channel.type", "valueCoding"),
     "backport-payload-content": _Known("Subscription.channel.payload", "valueCode"),
+    ORDERING: _Known("Subscription.channel", "valueCode"),
+    RETRY_SECONDS: _Known("Subscription.channel", "valueString"),
 }
 
 

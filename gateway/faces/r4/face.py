@@ -20,6 +20,7 @@ from gateway.faces.r4.operations import Operations
 from gateway.faces.r4.outcome import refusal_response
 from gateway.faces.r4.request import Limits, Requests
 from gateway.faces.r4.search import Search
+from gateway.faces.r4.secret import SigningSecret
 from gateway.faces.r4.subscription import Greeter, Subscriptions
 from gateway.faces.r4.topic import TopicResources
 from gateway.fhir.notification import IG
@@ -55,6 +56,7 @@ def routes(parts: R4Parts) -> list[BaseRoute]:
     return [
         Route("/R4/metadata", guard("metadata", metadata), methods=["GET"]),
         *(Route(one.path, guard(one.action, one.handler), methods=[one.method]) for one in services),
+        *_secret_routes(parts, guard),
         Route("/R4{rest:path}", guard("receive", _nothing_here)),
     ]
 
@@ -83,6 +85,19 @@ def _services(parts: R4Parts) -> list[Service]:
         Service("GET", "/R4/Basic", "search", offered.search, "Basic", "search-type"),
         Service("GET", "/R4/Basic/{id}", "read", offered.read, "Basic", "read"),
         Service("GET", "/R4/Binary/{id}", "claim-check", parts.claim_check.read_binary, "Binary", "read"),
+    ]
+
+
+def _secret_routes(parts: R4Parts, guard: Guard) -> list[BaseRoute]:
+    """Not among the services: no guide defines them."""
+    topics = Topics(parts.catalogue, parts.base_url)
+    requests = Requests(parts.catalogue, parts.limits)
+    subscriptions = Subscriptions(parts.book, parts.bearer, requests, topics, parts.greeter)
+    secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
+    path = "/R4/Subscription/{id}/$signing-secret"
+    return [
+        Route(path, guard("signing-secret", secret.read), methods=["GET"]),
+        Route(path, guard("signing-secret", secret.rotate), methods=["POST"]),
     ]
 
 

@@ -18,9 +18,9 @@ from gateway.events import JSON, NUMBERED
 from gateway.faces.http import end_ms
 from gateway.faces.r4 import channel
 from gateway.faces.r4.channel import Endpoint, unsupported
-from gateway.faces.r4.extensions import read_extensions
+from gateway.faces.r4.extensions import ORDERING, RETRY_SECONDS, read_extensions
 from gateway.faces.r4.filters import read_filters
-from gateway.fhir.json import parse_json
+from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.tables import load
 from gateway.intake import check
 from gateway.subscriptions.subscription import Kind, Subscription
@@ -38,6 +38,7 @@ class Limits:
     mesh: bool
     heartbeat_min: int
     timeout_max: int
+    secret_overlap: float
 
 
 class Requests:
@@ -46,8 +47,8 @@ class Requests:
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self._catalogue, self._limits = catalogue, limits
 
-    def read(self, resource: dict[str, Any], application: Application, body: bytes) -> Subscription:
-        """The subscription that `resource`, written in `body`, asks for: requested, or active where nobody needs to
+    def read(self, resource: dict[str, Any], application: Application) -> Subscription:
+        """The subscription that `resource` asks for: requested, or active where nobody needs to
         be asked first.
 
         Raises:
@@ -74,7 +75,7 @@ class Requests:
             endpoint=where.address,
             form=form,
             criteria=resource["criteria"],
-            resource=body,
+            resource=_without_headers(resource),
             media_type=JSON,
             created_ms=now_ms(),
             headers=channel.headers(asked),
@@ -86,6 +87,8 @@ class Requests:
             payload=asked["payload"],
             timeout_seconds=self._timeout(_one(extensions, "backport-timeout")),
             heartbeat_seconds=self._heartbeat(_one(extensions, "backport-heartbeat-period"), where),
+            ordering=channel.ordering(_one(extensions, ORDERING)),
+            retry_seconds=channel.retry_seconds(_one(extensions, RETRY_SECONDS)),
         )
 
     def _event_type(self, topic: str) -> EventType:
@@ -142,6 +145,12 @@ def _authorise(application: Application, event_type: EventType, kind: Kind) -> N
     if not application.may_subscribe(event_type.id, kind):
         text = f"this application may not have {kind} subscriptions to {event_type.id}"
         raise Refusal.because("ACCESS_DENIED", text, "Subscription.criteria")
+
+
+def _without_headers(resource: dict[str, Any]) -> bytes:
+    """The resource as it is kept: its headers, which may hold a secret, are kept apart."""
+    asked = {name: value for name, value in resource["channel"].items() if name not in {"header", "_header"}}
+    return render_json(resource | {"channel": asked})
 
 
 def _one(extensions: Mapping[str, list[Any]], name: str) -> Any:

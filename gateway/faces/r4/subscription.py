@@ -43,10 +43,10 @@ class Subscriptions:
     async def create(self, request: Request) -> Response:
         """201 with the Subscription, and its place in Location."""
         application = self._bearer.authenticate(request.headers)
-        resource, body = await self._body(request)
+        resource = await self._resource(request)
         if resource["status"] != "requested":
             raise unsupported("status", "must be requested")
-        subscription = self._requests.read(resource, application, body)
+        subscription = self._requests.read(resource, application)
         await self._book.add(subscription)
         self._greet(subscription)
         log.info(
@@ -65,13 +65,13 @@ class Subscriptions:
         """200 with the Subscription as it is now; a change of where notifications go needs the handshake anew."""
         application = self._bearer.authenticate(request.headers)
         present = await self.own(request, application)
-        resource, body = await self._body(request)
+        resource = await self._resource(request)
         if resource.get("id") != present.id:
             raise Refusal.because("INVALID_RESOURCE", "must be the id of the URL", "Subscription.id")
         wanted = resource["status"]
         if wanted not in {"requested", "off", status(present)}:
             raise unsupported("status", f"must be requested, off or, as it is, {status(present)}")
-        asked = self._requests.read(resource, application, body)
+        asked = self._requests.read(resource, application)
         kept = _way(present) == _way(asked) and wanted != "requested"
         after = replace(
             asked,
@@ -105,11 +105,10 @@ class Subscriptions:
             raise _not_found()
         return subscription
 
-    async def _body(self, request: Request) -> tuple[dict[str, Any], bytes]:
+    async def _resource(self, request: Request) -> dict[str, Any]:
         if content_syntax(request, default="json") != "json":
             raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+json", "Content-Type")
-        body = await read_body(request, _MAX_BODY_BYTES)
-        return parse(body), body
+        return parse(await read_body(request, _MAX_BODY_BYTES))
 
     def _greet(self, subscription: Subscription) -> None:
         if subscription.state == "requested":

@@ -12,8 +12,11 @@ from gateway.store.base.traces import DeliveryTrace
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which deliveries: each of what is given must hold. `since_ms` and `until_ms` are times at which their events were
-    accepted, the first included, the second not; those that were discarded are left out unless `discarded`.
+    """Which deliveries: each of what is given must hold.
+
+    `since_ms` and `until_ms` are times at which they were made, the first included, the second not. Those that were
+    discarded are left out unless `discarded`, or named by `ids`; () are all. `replayable` leaves those that `replay`
+    would send again.
     """
 
     states: tuple[DeliveryState, ...] = ()
@@ -23,6 +26,8 @@ class Selection:
     since_ms: int | None = None
     until_ms: int | None = None
     discarded: bool = False
+    ids: tuple[int, ...] = ()
+    replayable: bool = False
 
 
 class Letters(Protocol):

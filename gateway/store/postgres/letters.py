@@ -11,18 +11,21 @@ from gateway.store.postgres.engine import Engine
 from gateway.store.postgres.order import let_next_go, lock_keys
 from gateway.store.postgres.traces import STANDS, Traces, trace_of
 
+_REPLAYABLE = """
+state IN ('delivered', 'dead') AND EXISTS (
+    SELECT 1 FROM subscriptions s WHERE s.deleted_ms IS NULL AND s.state <> 'off'
+    AND s.id IN (SELECT jsonb_array_elements_text(d.subscriptions::jsonb))
+)
+"""
 # What is known to have arrived is sent all the same; of what is not known MESH is asked first.
-REPLAY = """
+REPLAY = f"""
 UPDATE deliveries d
 SET state = CASE order_key WHEN '' THEN 'pending' ELSE 'held' END, next_ms = clock_ms(), attempts = 0,
     claim = claim + 1, replays = replays + 1, uncertain = uncertain AND state = 'dead', ended_ms = NULL,
     collected_ms = NULL, discarded_ms = NULL, blocked = order_key <> ''
-WHERE id = ANY ($1::bigint[]) AND state IN ('delivered', 'dead') AND EXISTS (
-    SELECT 1 FROM subscriptions s WHERE s.deleted_ms IS NULL AND s.state <> 'off'
-    AND s.id IN (SELECT jsonb_array_elements_text(d.subscriptions::jsonb))
-)
+WHERE id = ANY ($1::bigint[]) AND {_REPLAYABLE}
 RETURNING id
-"""
+"""  # noqa: S608  # our own words
 DISCARD = """
 UPDATE deliveries SET state = 'dead', blocked = false, discarded_ms = $2, ended_ms = COALESCE(ended_ms, $2)
 WHERE id = ANY ($1::bigint[]) AND state IN ('dead', 'held', 'pending') AND discarded_ms IS NULL
@@ -72,11 +75,12 @@ def _where(which: Selection) -> tuple[str, list[object]]:
         (which.subscription or None, "d.subscriptions::jsonb ? $?"),
         (which.endpoint or None, "d.endpoint = $?"),
         (which.event_type or None, "e.type = $?"),
+        (list(which.ids) or None, "d.id = ANY ($?::bigint[])"),
         (since, "d.id >= $?"),
         (until, "d.id < $?"),
     ]
     held = [(value, words) for value, words in given if value is not None]
     words = [words.replace("$?", f"${place}") for place, (_, words) in enumerate(held, 1)]
-    return " AND ".join([*words, *([] if which.discarded else ["d.discarded_ms IS NULL"])]) or "true", [
-        value for value, _ in held
-    ]
+    words += [] if which.discarded or which.ids else ["d.discarded_ms IS NULL"]
+    words += [_REPLAYABLE] if which.replayable else []
+    return " AND ".join(words) or "true", [value for value, _ in held]

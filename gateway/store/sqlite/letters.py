@@ -12,14 +12,18 @@ from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.order import let_next_go
 from gateway.store.sqlite.traces import STANDS, attempts_of, trace_of
 
-REPLAY = (
-    "UPDATE deliveries SET state = 'pending', next_ms = ?1, attempts = 0, claim = claim + 1, replays = replays + 1,"
-    # What is known to have arrived is sent all the same; of what is not known MESH is asked first.
-    " uncertain = uncertain AND state = 'dead', ended_ms = NULL, collected_ms = NULL, discarded_ms = NULL,"
-    " blocked = order_key <> '' WHERE id = ?2 AND state IN ('delivered', 'dead')"
-    " AND EXISTS (SELECT 1 FROM json_each(subscriptions) one JOIN subscriptions s ON s.id = one.value"
-    " WHERE s.deleted_ms IS NULL AND s.state <> 'off')"
+_REPLAYABLE = (
+    "state IN ('delivered', 'dead') AND EXISTS (SELECT 1 FROM json_each(subscriptions) one"
+    " JOIN subscriptions s ON s.id = one.value WHERE s.deleted_ms IS NULL AND s.state <> 'off')"
 )
+# What is known to have arrived is sent all the same; of what is not known MESH is asked first.
+REPLAY = f"""
+UPDATE deliveries
+SET state = 'pending', next_ms = ?1, attempts = 0, claim = claim + 1, replays = replays + 1,
+    uncertain = uncertain AND state = 'dead', ended_ms = NULL, collected_ms = NULL, discarded_ms = NULL,
+    blocked = order_key <> ''
+WHERE id = ?2 AND {_REPLAYABLE}
+"""  # noqa: S608  # our own words
 BLOCK = "UPDATE deliveries SET state = 'held' WHERE id = ? AND blocked = 1"
 DISCARD = (
     "UPDATE deliveries SET state = 'dead', blocked = 0, discarded_ms = ?1, ended_ms = COALESCE(ended_ms, ?1)"
@@ -97,9 +101,12 @@ def _where(which: Selection) -> tuple[str, list[object]]:
         (which.subscription or None, "EXISTS (SELECT 1 FROM json_each(d.subscriptions) WHERE value = ?)"),
         (which.endpoint or None, "d.endpoint = ?"),
         (which.event_type or None, "e.type = ?"),
+        (rows.json_text(which.ids) if which.ids else None, "d.id IN (SELECT value FROM json_each(?))"),
         (since, "d.id >= ?"),
         (until, "d.id < ?"),
     ]
     held = [(value, words) for value, words in given if value is not None]
-    words = [words for _, words in held] + ([] if which.discarded else ["d.discarded_ms IS NULL"])
+    words = [words for _, words in held]
+    words += [] if which.discarded or which.ids else ["d.discarded_ms IS NULL"]
+    words += [_REPLAYABLE] if which.replayable else []
     return " AND ".join(words) or "1", [value for value, _ in held]
