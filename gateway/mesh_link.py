@@ -23,8 +23,10 @@ from mesh.outcome import Result
 
 PING_SECONDS = 30.0
 """How often MESH is asked whether it is there; `_ping` is not part of any mailbox."""
-HANDSHAKE_SECONDS = 21 * 3600.0
-"""MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox}); waits vary by a tenth."""
+HANDSHAKE_SECONDS = 10.5 * 3600
+"""MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox}). A node that starts just before
+its turn is over asks for the next one only after its own wait, so two of them must go into a day.
+"""
 HOLD_SECONDS = 60.0
 """For how long nothing is sent after MESH refused the mailbox."""
 RELEASE_SECONDS = 5.0
@@ -65,8 +67,7 @@ class MeshLink:
             Job("mesh-release", RELEASE_SECONDS, inbox.take_released, alone=True),
         ]
         for own in mailboxes:
-            # By each node: its own start is when a wrong password or certificate is to be found out.
-            jobs.append(Job(f"mesh-handshake-{own.name}", HANDSHAKE_SECONDS, own.handshake))
+            jobs.append(Job(f"mesh-handshake-{own.name}", HANDSHAKE_SECONDS, own.handshake, alone=True))
             jobs.append(Job(f"mesh-collect-{own.name}", poll, own.collect, alone=True))
         if track:
             tracker = Tracker(self._mailboxes[0], store, track)
