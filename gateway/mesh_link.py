@@ -24,8 +24,8 @@ from mesh.outcome import Result
 PING_SECONDS = 30.0
 """How often MESH is asked whether it is there; `_ping` is not part of any mailbox."""
 HANDSHAKE_SECONDS = 10.5 * 3600
-"""MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox}). A node that starts just before
-its turn is over asks for the next one only after its own wait, so two of them must go into a day.
+"""MESH asks for a handshake once in 24 hours (MESH API, POST /messageexchange/{mailbox}). A node that starts just
+before another's turn is over gets the next one only after its own wait, so two must go into a day.
 """
 HOLD_SECONDS = 60.0
 """For how long nothing is sent after MESH refused the mailbox."""

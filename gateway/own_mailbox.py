@@ -86,11 +86,13 @@ class OwnMailbox:
     async def _watch(self, report: CollectReport) -> None:
         """Remember since when messages fail, and put aside those that failed for too long."""
         now = time.monotonic()
-        self._failing = {message_id: self._failing.get(message_id, now) for message_id in report.failed}
-        oldest = max((now - since for since in self._failing.values()), default=0.0)
-        metrics.mailbox_left(self.name, len(report.failed) + report.skipped, oldest)
-        for message_id, since in self._failing.items():
-            if now - since >= self._give_up_seconds and not self._stopping:
-                # What failed is the download, or it would have been kept or put aside already.
+        # A cycle that ended early says nothing of the messages that it did not come to.
+        still = self._failing if report.ended_early else {}
+        self._failing = still | {message_id: self._failing.get(message_id, now) for message_id in report.failed}
+        for message_id, error in report.failed.items():
+            if now - self._failing[message_id] >= self._give_up_seconds and not self._stopping:
                 message = ReceivedMessage.read(message_id, {"Mex-To": self.name}, b"")
-                await self._inbox.put_aside(message, f"could not be downloaded: {report.failed[message_id]}")
+                await self._inbox.put_aside(message, f"could not be collected: {error}")
+        if not report.ended_early:
+            oldest = max((now - since for since in self._failing.values()), default=0.0)
+            metrics.mailbox_left(self.name, len(report.failed) + report.skipped, oldest)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -72,7 +73,7 @@ async def test_a_message_that_cannot_be_downloaded_for_long_is_put_aside_and_sta
         held = await gateway.store.inbox(message_id)
         assert held
         assert (held.is_unread, held.mailbox) == (True, GATEWAY_MAILBOX)
-        assert held.reason == "could not be downloaded: HTTPError 404"
+        assert held.reason == "could not be collected: HTTPError 404"
         # From now on it is left alone, and holds up nothing.
         await hasty.collect()
         assert left() == (1, 0)
@@ -91,4 +92,20 @@ async def test_a_mailbox_that_is_closed_takes_no_more(mesh: LocalMesh, gateway: 
         await own.collect()
         assert await gateway.store.events(1) == []
         assert len(mailbox.list_messages()) == 1
+        await own.close()
+
+
+async def test_a_cycle_that_ends_early_forgets_nothing_of_what_fails(mesh: LocalMesh, gateway: Gateway) -> None:
+    mesh.clear()
+    send_in_part(mesh)
+    with Mailbox(mesh.settings_for(GATEWAY_MAILBOX)) as mailbox:
+        own = OwnMailbox(mailbox, inbox(gateway))
+        await own.collect()
+        await asyncio.sleep(0.2)
+        mesh.fault("status", status=503, method="GET", path_contains="/inbox")
+        await own.collect()
+        await own.collect()
+        _, age = left()
+        assert age
+        assert age >= 0.2
         await own.close()

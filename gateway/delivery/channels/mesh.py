@@ -94,8 +94,9 @@ class Mesh:
 
 
 def _local_id(notification: Notification) -> str:
-    """What MESH is asked by whether it has the message: the same for every attempt, and another for each replay, of which
-    it must not be thought that the message sent before is it. It begins with the delivery's UUID.
+    """What MESH is asked by whether it has the message; it begins with the delivery's UUID.
+
+    It is the same for every attempt, and another for each replay, which the message sent before is not.
     """
     replays = notification.delivery.replays
     return f"{notification.id}.{replays}" if replays else str(notification.id)
