@@ -123,6 +123,12 @@ OWN_TLS = {f"HTTP__TLS_{name}_FILE": __file__ for name in ("CERT", "KEY", "CLIEN
         ({"NEMS__JWT_LEEWAY_SECONDS": "-1"}, "nems.jwt_leeway_seconds"),
         ({"MESH__URL": "ftp://x"}, "mesh (GATEWAY_MESH): url must be http"),
         ({"MESH__URL": "http://127.0.0.1:1"}, "mailbox is needed when url is set"),
+        ({"MESH__MAILBOXES": '[{"mailbox": "X", "password": "p"}]'}, "url is needed when mailbox"),
+        ({"MESH__MAILBOXES": '[{"mailbox": "X"}]'}, "mesh.mailboxes.0.password"),
+        ({"NEMS__UPSTREAM__URL": "nems"}, "nems.upstream (GATEWAY_NEMS__UPSTREAM): url must be http"),
+        ({"NEMS__UPSTREAM__URL": "https://x"}, "from_asid is needed when url is set"),
+        ({"NEMS__UPSTREAM__CERT_FILE": "x.crt"}, "cert_file and key_file go together"),
+        ({"NEMS__UPSTREAM__REASON_FOR_REQUEST": "curiosity"}, "nems.upstream.reason_for_request"),
     ],
 )
 def test_a_wrong_setting_is_named_in_one_line(variables: dict[str, str], says: str) -> None:
@@ -150,6 +156,27 @@ def test_mesh_may_be_polled_often_only_on_loopback() -> None:
     with pytest.raises(ConfigurationError, match="poll_seconds may be under 300 only for a MESH on loopback"):
         load_with_mesh(URL="https://mesh.example.org", POLL_SECONDS="299")
     assert load_with_mesh(URL="https://mesh.example.org", POLL_SECONDS="300").mesh.poll_seconds == 300
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "says"),
+    [
+        ("TRACK_SECONDS", "299", "track_seconds may be under 300 only for a MESH on loopback"),
+        ("CHUNK_BYTES", "5000000", "chunk_bytes must be more than 5000000 and at most 100000000"),
+        ("CHUNK_BYTES", "100000001", "chunk_bytes must be more than 5000000 and at most 100000000"),
+    ],
+)
+def test_mesh_is_used_as_it_asks_except_on_loopback(name: str, value: str, says: str) -> None:
+    load_with_mesh(**{name: value})
+    with pytest.raises(ConfigurationError, match=says):
+        load_with_mesh(URL="https://mesh.example.org", **{name: value})
+
+
+def test_further_mailboxes_are_a_list() -> None:
+    found = load_with_mesh(MAILBOXES='[{"mailbox": "GATEWAY02", "password": "s3cret-word"}]')
+    (one,) = found.mesh.mailboxes
+    assert (one.mailbox, one.password.get_secret_value()) == ("GATEWAY02", "s3cret-word")
+    assert "s3cret" not in repr(found)
 
 
 def test_secrets_stay_out_of_texts() -> None:

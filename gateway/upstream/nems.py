@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import http.client
 import ssl
 import time
 import urllib.error
@@ -13,7 +14,7 @@ from xml.sax.saxutils import quoteattr
 
 import msgspec
 
-from gateway.errors import UpstreamError
+from gateway.errors import ConfigurationError, UpstreamError
 from gateway.settings import NemsUpstream as Settings
 from gateway.upstream.outcome import told
 
@@ -22,6 +23,7 @@ JWT_SECONDS = 300
 """NEMS wants a JWT to be good for five minutes (Spine Core, "Cross organisation audit and provenance")."""
 _PROFILE = "https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"
 _DIRECTORY = "https://directory.spineservices.nhs.uk/STU3/Organization/"
+_ANSWER_BYTES = 1_000_000
 _HINTS = {
     401: "are the ASIDs of [nems.upstream] those that NEMS knows?",
     403: "is nems.upstream.from_asid registered for this event and kind of subscription, and the certificate for it?",
@@ -42,6 +44,7 @@ class Nems:
     """A NEMS, called as one of its subscribers.
 
     Raises:
+        ConfigurationError: the files for TLS are wrong.
         UpstreamError: NEMS refuses, or cannot be reached.
     """
 
@@ -79,11 +82,11 @@ class Nems:
         request = urllib.request.Request(url, body, self._headers(method), method=method)  # noqa: S310  # from settings
         try:
             with self._opener.open(request, timeout=self._settings.seconds) as answer:
-                return answer.read(), answer.headers.get("Location", "")
+                return answer.read(_ANSWER_BYTES), answer.headers.get("Location", "")
         except urllib.error.HTTPError as error:
             with error:
-                raise UpstreamError(_refusal(error.code, error.read())) from None
-        except (OSError, ValueError) as error:
+                raise UpstreamError(_refusal(error.code, error.read(_ANSWER_BYTES))) from None
+        except (OSError, ValueError, http.client.HTTPException) as error:
             raise UpstreamError(_unreachable(self._settings, error)) from None
 
     def _headers(self, method: str) -> dict[str, str]:
@@ -137,9 +140,12 @@ def _resource(criteria: str, mailbox: str, ods_code: str, reason: str, end: str)
 
 
 def _tls(settings: Settings) -> ssl.SSLContext:
-    context = ssl.create_default_context(cafile=settings.ca_file or None)
-    if settings.cert_file:
-        context.load_cert_chain(settings.cert_file, settings.key_file)
+    try:
+        context = ssl.create_default_context(cafile=settings.ca_file or None)
+        if settings.cert_file:
+            context.load_cert_chain(settings.cert_file, settings.key_file, password="")  # or it would ask for one
+    except (OSError, ValueError) as error:
+        raise ConfigurationError(f"nems.upstream.cert_file, key_file or ca_file: {error}") from None
     return context
 
 
@@ -151,10 +157,11 @@ def _refusal(status: int, body: bytes) -> str:
 
 def _unreachable(settings: Settings, error: Exception) -> str:
     cause = error.reason if isinstance(error, urllib.error.URLError) else error
+    words = " ".join(str(cause).split())  # what answers may be anything
     if isinstance(cause, ssl.SSLCertVerificationError):
         return f"NEMS at {settings.url} is not trusted: {cause.verify_message}; see nems.upstream.ca_file"
     if isinstance(cause, ssl.SSLError) or (settings.cert_file and isinstance(cause, ConnectionResetError)):
-        return f"NEMS at {settings.url} ends the TLS handshake ({cause}): is nems.upstream.cert_file the one it knows?"
+        return f"NEMS at {settings.url} ends the TLS handshake ({words}): is nems.upstream.cert_file the one it knows?"
     if isinstance(cause, TimeoutError):
         return f"NEMS at {settings.url} does not answer within {settings.seconds:g} s; see nems.upstream.url"
-    return f"NEMS at {settings.url} cannot be reached ({cause}); see nems.upstream.url"
+    return f"NEMS at {settings.url} cannot be reached ({words}); see nems.upstream.url"

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from gateway.errors import UpstreamError
+from gateway.errors import ConfigurationError, UpstreamError
 from gateway.faces.nems.jwt import read as read_jwt
 from gateway.settings import NemsUpstream
 from gateway.upstream.nems import Nems
@@ -185,3 +185,26 @@ def test_mutual_tls(mesh: LocalMesh, tmp_path: Path) -> None:
         wrong = refusal(upstream.url, ca_file=root, cert_file=str(others.cert_file), key_file=str(others.key_file))
         assert wrong.startswith("NEMS refuses: HTTP 403, ACCESS_DENIED: ")
         assert "is nems.upstream.from_asid registered" in wrong
+
+
+def test_files_that_are_no_certificates_are_told_in_one_line(tmp_path: Path) -> None:
+    empty = tmp_path / "empty.pem"
+    empty.write_text("")
+    for files in ({"ca_file": str(empty)}, {"cert_file": str(empty), "key_file": str(empty)}):
+        with pytest.raises(ConfigurationError, match=r"nems\.upstream\.cert_file, key_file or ca_file: "):
+            Nems(settings("https://127.0.0.1:1", **files))
+
+
+def test_what_is_no_http_is_told_in_one_line() -> None:
+    with socket.socket() as odd:
+        odd.bind(("127.0.0.1", 0))
+        odd.listen()
+
+        def answer() -> None:
+            connection, _ = odd.accept()
+            with connection:
+                connection.recv(10_000)
+                connection.sendall(b"220 mail.example.nhs.uk\r\n")
+
+        threading.Thread(target=answer, daemon=True).start()
+        assert "cannot be reached" in refusal(f"http://127.0.0.1:{odd.getsockname()[1]}")
