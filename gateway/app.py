@@ -19,6 +19,7 @@ from gateway import applications as parties
 from gateway import catalogue as event_catalogue
 from gateway import sources
 from gateway.applications import Applications
+from gateway.delivery.alarm import Alarm
 from gateway.delivery.channels.base import Channel
 from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
@@ -142,6 +143,9 @@ class Gateway:
         topics = Topics(self.catalogue, settings.http.base_url)
         self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
         self.book.watchers.append(self.notices.watch)
+        self.alarm = self._alarm()
+        if self.alarm:
+            self.book.watchers.append(self.alarm.watch)
         jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
         self.schedule = Schedule(jobs, self.store.take_turn)
         self.schedule.start()
@@ -163,6 +167,8 @@ class Gateway:
             self.mesh.stop()
         await asyncio.gather(self.schedule.stop(self.settings.delivery.shutdown_seconds), self.dispatcher.stop())
         await self.notices.stop()
+        if self.alarm:
+            await self.alarm.stop()
         for channel in self.channels.values():
             await channel.close()
         if self.mesh:
@@ -185,6 +191,7 @@ class Gateway:
             token_endpoint=self.token_endpoint,
             base_url=self.settings.http.base_url,
             max_body_bytes=self.settings.http.max_body_bytes,
+            max_in_flight_bytes=self.settings.http.max_in_flight_bytes,
             mns_path=mns.base_path,
             mns_extensions=Extensions(mns.operators, mns.rest_hook, mns.enrichment),
             greeter=self.notices,
@@ -224,6 +231,10 @@ class Gateway:
         loopback = self.settings.security.mode == "open"
         fetcher = Fetcher(retrieval.seconds, retrieval.max_bytes, loopback=loopback)
         return Retriever([*self.sources, own], fetcher, self.book.find, self.renderer.inputs)
+
+    def _alarm(self) -> Alarm | None:
+        webhook = self.settings.webhook
+        return Alarm(webhook.operator_url, webhook.operator_secret.get_secret_value()) if webhook.operator_url else None
 
     def _channels(self) -> dict[str, Channel]:
         settings = self.settings

@@ -30,17 +30,23 @@ class FetchFailed(GatewayError):
 
 
 def session(
-    seconds: float, *, loopback: bool, tls: ssl.SSLContext | None = None, resolver: AbstractResolver | None = None
+    seconds: float,
+    *,
+    loopback: bool = False,
+    anywhere: bool = False,
+    tls: ssl.SSLContext | None = None,
+    resolver: AbstractResolver | None = None,
 ) -> aiohttp.ClientSession:
-    """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies. `tls` is how the other
-    side is verified, `resolver` how names are looked up; by default as the system does.
+    """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies. `anywhere` is for what
+    an operator has set; `tls` is how the other side is verified, `resolver` how names are looked up; by default as the
+    system does.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,
             ssl=tls or True,
             resolver=resolver or aiohttp.ThreadedResolver(),
-            socket_factory=partial(_socket, loopback=loopback),
+            socket_factory=None if anywhere else partial(_socket, loopback=loopback),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=seconds),

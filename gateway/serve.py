@@ -11,6 +11,7 @@ import uvicorn
 from gateway import logs, tls
 from gateway.app import Gateway, create
 from gateway.errors import ConfigurationError
+from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings
 from gateway.tls import CertificateProtocol
 
@@ -37,7 +38,8 @@ async def _serve(gateway: Gateway, listener: socket.socket) -> None:
     await gateway.start()
     config = uvicorn.Config(
         create(gateway),
-        http=CertificateProtocol if http.tls_client_ca_file else "httptools",
+        http=CertificateProtocol if http.tls_client_ca_file else BoundedProtocol,
+        limit_concurrency=http.max_connections,
         # The address of a connection is what a proxy is known by: no header may change it.
         proxy_headers=False,
         log_config=None,

@@ -20,8 +20,10 @@ from pydantic_settings import (
     TomlConfigSettingsSource,
 )
 
+from gateway.addresses import is_webhook_url
 from gateway.errors import ConfigurationError
 from gateway.resources import folder
+from gateway.signing import is_secret
 
 PREFIX = "GATEWAY_"
 MIN_TOKEN = 24
@@ -95,6 +97,8 @@ class Http(_Section):
     port: Annotated[int, Field(ge=1, le=65535)]
     public_url: str
     max_body_bytes: Count
+    max_in_flight_bytes: Count
+    max_connections: Count
     tls_cert_file: str
     tls_key_file: str
     tls_client_ca_file: str
@@ -237,6 +241,17 @@ class WebhookSettings(_Section):
     key_file: str
     ca_file: str
     secret_overlap_seconds: Seconds
+    operator_url: str
+    operator_secret: SecretStr
+
+    @model_validator(mode="after")
+    def _whole(self) -> Self:
+        if self.operator_url and not is_webhook_url(self.operator_url):
+            raise ValueError("operator_url must be an http or https URL without credentials or fragment")
+        if not is_secret(self.operator_secret.get_secret_value()):
+            raise ValueError("operator_secret must be whsec_ and base 64")
+        _require_files(self, "cert_file", "key_file", "ca_file")
+        return self
 
 
 class R4(_Section):

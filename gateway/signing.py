@@ -26,6 +26,16 @@ def new_secret() -> Secret:
     return Secret(_PREFIX + base64.b64encode(secrets.token_bytes(_BYTES)).decode())
 
 
+def is_secret(text: str) -> bool:
+    """Whether `text` is a secret, or "" for none."""
+    try:
+        return not text or (
+            text.startswith(_PREFIX) and bool(base64.b64decode(text.removeprefix(_PREFIX), validate=True))
+        )
+    except ValueError:
+        return False
+
+
 def rotated(present: Iterable[Secret], now_ms: int, until_ms: int) -> tuple[Secret, ...]:
     """A new secret and, until `until_ms`, the one before it: a receiver has so long to take up the new one."""
     good = [one for one in present if one.until_ms is None or one.until_ms > now_ms]

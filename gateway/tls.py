@@ -6,16 +6,15 @@ import asyncio
 import ssl
 from typing import Any
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
-
 from gateway.errors import ConfigurationError
+from gateway.protocol import BoundedProtocol
 from gateway.settings import Http
 
 CIPHERS = "ECDHE+AESGCM:ECDHE+CHACHA20"
 """Those of TLS 1.2; the ones of TLS 1.3 are always on."""
 
 
-class CertificateProtocol(HttpToolsProtocol):
+class CertificateProtocol(BoundedProtocol):
     """HTTP whose requests carry the client's certificate, where the ASGI TLS extension has it: uvicorn does not yet."""
 
     _tls: dict[object, object] | None = None

@@ -31,6 +31,7 @@ class Parts:
     token_endpoint: TokenEndpoint
     base_url: str
     max_body_bytes: int
+    max_in_flight_bytes: int
     mns_path: str
     mns_extensions: Extensions
     greeter: Greeter

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
+from gateway.faces.load import Load, overloaded
 from gateway.faces.mns.routes import Mns
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
@@ -30,6 +31,7 @@ class Faces:
 
     def __init__(self, parts: Parts, rest: ASGIApp) -> None:
         self._rest = rest
+        self._load = Load(parts.max_in_flight_bytes, parts.max_body_bytes)
         mns = Mns(parts)
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
         self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
@@ -42,7 +44,19 @@ class Faces:
             path = scope["path"]
             busy = self._busy.get((scope["method"], path))
             app = busy or (self._router if path.startswith(self._prefixes) else app)
+            if size := self._load.size(scope["headers"]):
+                await self._bounded(app, size, scope, receive, send)
+                return
         await app(scope, receive, send)
+
+    async def _bounded(self, app: ASGIApp, size: int, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._load.take(size):
+            await app(scope, overloaded, send)
+            return
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._load.give(size)
 
 
 def _publish(parts: Parts) -> ASGIApp:

@@ -1,0 +1,112 @@
+"""Heads without bound and requests without end, sent to a real server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+
+import pytest
+import uvicorn
+from starlette.responses import PlainTextResponse
+from starlette.types import Receive, Scope, Send
+
+from gateway.protocol import BoundedProtocol
+
+
+class Quick(BoundedProtocol):
+    """As served, but sooner at an end."""
+
+    head_bytes = 20_000
+    request_seconds = 0.6
+
+
+async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    more = scope["type"] == "http"
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+        more = message["more_body"]
+    await PlainTextResponse("well")(scope, receive, send)
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    config = uvicorn.Config(
+        application, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio"
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the test's own loop has them
+    serving = asyncio.create_task(server.serve())
+    async with asyncio.timeout(10):
+        while not server.started:  # noqa: ASYNC110  # nothing tells
+            await asyncio.sleep(0.01)
+    yield server.servers[0].sockets[0].getsockname()[1]
+    server.should_exit = True
+    await serving
+
+
+async def said(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
+    """What the server answers to `parts`, until it closes the connection."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    answer = b""
+    try:
+        async with asyncio.timeout(15):
+            with contextlib.suppress(ConnectionError):
+                for part in parts:
+                    writer.write(part)
+                    await writer.drain()
+                    await asyncio.sleep(pause)
+                answer = await reader.read()
+    except ConnectionError:
+        pass
+    finally:
+        writer.transport.abort()
+    return answer
+
+
+GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
+
+
+async def test_a_request_in_pieces_is_answered(port: int) -> None:
+    close = GOOD.replace(b"Host", b"Connection: close\r\nHost")
+    assert b"200 OK" in await said(port, close[:20], close[20:60], close[60:], pause=0.05)
+
+
+async def test_requests_one_after_the_other_are_answered(port: int) -> None:
+    answer = await said(port, GOOD, GOOD, GOOD, pause=0.4)
+    assert answer.count(b"200 OK") == 3, "a connection that is kept may live longer than a request"
+
+
+async def test_a_head_without_end_is_cut_off(port: int) -> None:
+    answer = await said(port, b"POST / HTTP/1.1\r\n", *[b"X-More: " + b"x" * 4000 + b"\r\n"] * 100)
+    assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
+    whole = b"POST / HTTP/1.1\r\nX-More: " + b"x" * 30_000
+    assert (await said(port, whole)).startswith(b"HTTP/1.1 431 ")
+
+
+async def test_trailers_without_end_are_cut_off(port: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n"
+    assert b"200 OK" not in await said(port, head, *[b"X-More: " + b"x" * 4000 + b"\r\n"] * 100)
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [b"P"],
+        [b"POST / HTTP/1.1\r\n"] + [b"X: y\r\n"] * 20,
+        [GOOD[:-2]],
+        [GOOD[:-3].replace(b": 3", b": 99")] + [b"a"] * 20,
+    ],
+)
+async def test_a_request_that_does_not_come_to_an_end_is_cut_off(port: int, parts: list[bytes]) -> None:
+    started = asyncio.get_running_loop().time()
+    assert b"200 OK" not in await said(port, *parts, pause=0.1)
+    assert asyncio.get_running_loop().time() - started < 8
+
+
+async def test_a_large_body_is_no_large_head(port: int) -> None:
+    head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n"
+    assert b"200 OK" in await said(port, head, *[b"x" * 30_000] * 10)
