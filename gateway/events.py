@@ -12,6 +12,7 @@ Form = Literal[
     "hydrated-signal",
     "cloudevent",
     "mns-v1",
+    "r4-message",
     "r4-empty",
     "r4-id-only",
     "r4-full-resource",

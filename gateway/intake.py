@@ -98,7 +98,22 @@ class Intake:
             )
         row_id = self._ids.next()
         context = Context(claim_check=f"{self._base_url}/claim-check/{ids.show(row_id)}", public_url=self._base_url)
-        attributes = module.apply(received.resource, context)
+        return self._made(row_id, received, event_type, module.apply(received.resource, context), warnings)
+
+    def made(self, received: Received, event_type: EventType, attributes: Mapping[str, Any]) -> Event:
+        """The event of these attributes, and of a claim check as its dataref."""
+        row_id = self._ids.next()
+        dataref = f"{self._base_url}/claim-check/{ids.show(row_id)}"
+        return self._made(row_id, received, event_type, {"dataref": dataref, **attributes})
+
+    @staticmethod
+    def _made(
+        row_id: int,
+        received: Received,
+        event_type: EventType,
+        attributes: Mapping[str, Any],
+        warnings: Sequence[Issue] = (),
+    ) -> Event:
         return Event(
             row_id=row_id,
             type=event_type.id,

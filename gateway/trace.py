@@ -14,7 +14,7 @@ from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.settings import StoreSettings
 from gateway.shown import delivery_shown
-from gateway.store.base import EventTrace
+from gateway.store.base import Answer, EventTrace, Store
 from gateway.store.chosen import ask
 
 
@@ -42,13 +42,29 @@ def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> Non
         row_id = ids.parse(identity)
     except ValueError as error:
         raise ConfigurationError(f"{identity}: {error}") from None
-    trace = ask(settings, lambda store: store.trace(row_id))
+    trace, answers = ask(settings, lambda store: _known_of(store, row_id))
     if trace is None:
         raise ConfigurationError(f"{identity}: there is no such event")
     if as_json:
-        print_json(_event(trace.event) | {"deliveries": [delivery_shown(one) for one in trace.deliveries]})
+        told = {"acknowledgements": [_answer(one) for one in answers]}
+        print_json(_event(trace.event) | told | {"deliveries": [delivery_shown(one) for one in trace.deliveries]})
     else:
         _print_trace(trace)
+        for one in map(_answer, answers):
+            console = plain_console()
+            console.print(f"\n{one['received']} {one['kind']} acknowledgement by {one['application']}: {one['code']}")
+            console.print(f"  it is event {one['id']}")
+
+
+async def _known_of(store: Store, row_id: int) -> tuple[EventTrace | None, list[Answer]]:
+    return await store.trace(row_id), await store.answers(row_id)
+
+
+def _answer(one: Answer) -> dict[str, Any]:
+    return {
+        "id": ids.show(one.answer_id), "received": instant(one.received_ms), "application": one.application,
+        "kind": one.kind, "code": one.code,
+    }  # fmt: skip
 
 
 def _print_trace(trace: EventTrace) -> None:

@@ -53,16 +53,10 @@ class ClaimCheck:
             trace = await self._store.trace(ids.parse(request.path_params["id"]))
         except ValueError:
             trace = None
-        if trace is None or not await self._may_read(application, trace):
+        if trace is None or not await was_told(self._book, application, trace):
             # The same answer for both: whether an event exists is nobody else's business.
             raise Refusal.because("NO_RECORD_FOUND", "there is no such event for this application")
         return trace.event
-
-    async def _may_read(self, application: Application, trace: EventTrace) -> bool:
-        if application is LOCAL:
-            return True
-        matched = [await self._book.find(one) for told in trace.deliveries for one in told.delivery.subscriptions]
-        return any(subscription and subscription.application == application.id for subscription in matched)
 
     def _written(self, event: Event, wanted: list[str]) -> tuple[bytes, str]:
         for kind in wanted:
@@ -72,6 +66,14 @@ class ClaimCheck:
                 return self._renderer.render(event, Delivery(event.row_id, event.row_id, "rest-hook", "", form, ()))
         offered = ", ".join(dict.fromkeys([event.original.media_type, *_MAPPED]))
         raise Refusal.because("NOT_ACCEPTABLE", f"there are: {offered}", "Accept")
+
+
+async def was_told(book: Book, application: Application, trace: EventTrace) -> bool:
+    """Whether a subscription of the application matched the event."""
+    if application is LOCAL:
+        return True
+    matched = [await book.find(one) for told in trace.deliveries for one in told.delivery.subscriptions]
+    return any(subscription and subscription.application == application.id for subscription in matched)
 
 
 def _accepted(request: Request) -> list[str]:
