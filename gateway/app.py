@@ -48,6 +48,8 @@ from gateway.faces.oauth.keys import KeySets
 from gateway.faces.oauth.quota import Quota
 from gateway.faces.oauth.tokens import Tokens
 from gateway.faces.parts import Parts
+from gateway.faces.r4.gaps import FETCH_BYTES, FETCH_SECONDS, Gaps
+from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
 from gateway.faces.routes import Faces
 from gateway.intake import Intake
@@ -141,6 +143,8 @@ class Gateway:
             base_url=settings.http.base_url,
         )
         topics = Topics(self.catalogue, settings.http.base_url)
+        self.incoming = Incoming(self.intake, self.catalogue)
+        self.event_fetcher = Fetcher(FETCH_SECONDS, FETCH_BYTES, loopback=settings.security.mode == "open")
         self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
         self.book.watchers.append(self.notices.watch)
         self.alarm = self._alarm()
@@ -175,6 +179,7 @@ class Gateway:
             await self.mesh.close()
         await self.retriever.close()
         await self.fetcher.close()
+        await self.event_fetcher.close()
         await self.store.close()
         log.info("stop")
 
@@ -203,6 +208,8 @@ class Gateway:
                 timeout_max=self.settings.r4.timeout_max_seconds,
                 secret_overlap=self.settings.webhook.secret_overlap_seconds,
             ),
+            incoming=self.incoming,
+            applications=self.applications,
         )
 
     async def checks(self) -> dict[str, str]:
@@ -256,16 +263,21 @@ class Gateway:
         return [Job("test-signal", min(seconds / 10, TEST_LOOK_SECONDS), signal.publish, alone=True)]
 
     def _jobs(self) -> list[Job]:
+        patience = self.settings.r4.gap_seconds
+        gaps = Gaps(self.store, self.incoming, self.applications, self.event_fetcher, patience)
         jobs = [
             Job("reference", self.settings.reference.reload_seconds, self.keeper.refresh),
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
             Job("retention", RUN_SECONDS, self._erase, alone=True),
             *self._test_signal_jobs(),
             Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
+            Job("gaps", patience / 2, gaps.fill, alone=True),
         ]
         if self.mesh is None:
             return jobs
-        inbox = MeshInbox(self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode)
+        inbox = MeshInbox(
+            self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode, self.incoming
+        )
         return [*jobs, *self.mesh.jobs(inbox, self.store)]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from pathlib import Path
 from typing import Annotated, Self
 
@@ -15,12 +16,53 @@ from gateway.errors import ConfigurationError
 from gateway.subscriptions.subscription import Kind
 
 
+class UpstreamServer(BaseModel):
+    """The FHIR server of an application, where the gateway has subscriptions: its base URL; the file with the key that
+    its notifications come with, `Authorization: Bearer <key>`; and the file with the token, if any, that it wants.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    server: Annotated[str, Field(pattern=r"^https?://\S+$")]
+    key_file: Path
+    token_file: Path | None = None
+
+    @cached_property
+    def key(self) -> str:
+        """The key that its notifications come with.
+
+        Raises:
+            ConfigurationError: the file cannot be read, or holds less than 32 characters.
+        """
+        key = _secret_in(self.key_file)
+        if len(key) < 32:
+            raise ConfigurationError(f"{self.key_file}: a key has at least 32 characters")
+        return key
+
+    @property
+    def token(self) -> str:
+        """The token that the server wants of us, "" for none.
+
+        Raises:
+            ConfigurationError: the file cannot be read.
+        """
+        return _secret_in(self.token_file) if self.token_file else ""
+
+
+def _secret_in(path: Path) -> str:
+    try:
+        return path.read_text(encoding="ascii").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path}: cannot be read ({type(error).__name__})") from None
+
+
 class Application(BaseModel):
     """A party. `publish` and `subscribe` hold ids of event types, once `load` has resolved their names.
 
     `certificates` are the names of those that it may show: `sha256:` and a fingerprint, or a subject.
     Its public keys, with which it signs for access tokens, are at `jwks_url` or in `jwks_file`, a JWK set (RFC 7517).
     `quota_per_minute` is how many requests it may make with such a token; None for the general quota, 0 for no limit.
+    `upstream` is its FHIR server, where the gateway has subscriptions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,6 +79,7 @@ class Application(BaseModel):
     jwks_url: Annotated[str, Field(pattern=r"^https?://\S+$")] | None = None
     jwks_file: Path | None = None
     quota_per_minute: Annotated[int, Field(ge=0)] | None = None
+    upstream: UpstreamServer | None = None
 
     @model_validator(mode="after")
     def _one_key_set(self) -> Self:

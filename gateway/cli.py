@@ -16,6 +16,7 @@ from gateway.mapping_cli import app as mapping
 from gateway.mesh_cli import app as mesh
 from gateway.nems_cli import app as nems
 from gateway.options import AsJson, Config
+from gateway.r4_cli import app as r4
 from gateway.reference_cli import app as reference
 
 app = typer.Typer(
@@ -31,6 +32,7 @@ app.add_typer(endpoints, name="endpoints")
 app.add_typer(mapping, name="mapping")
 app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")
+app.add_typer(r4, name="r4")
 app.add_typer(reference, name="reference")
 
 

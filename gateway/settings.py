@@ -259,6 +259,7 @@ class R4(_Section):
 
     heartbeat_min_seconds: Count
     timeout_max_seconds: Count
+    gap_seconds: Seconds
 
 
 class Security(_Section):

@@ -14,6 +14,10 @@ from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.nems.life_cycle import on_publish
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
+from gateway.faces.r4.incoming import Incoming
+from gateway.fhir.json import parse_json
+from gateway.fhir.subscription_status import is_notification
+from gateway.fhir.tables import load
 from gateway.intake import Intake
 from gateway.store.base import Disposition, InboxMessage, Store
 from mesh.message import ReceivedMessage
@@ -30,8 +34,15 @@ class MeshInbox:
     """
 
     def __init__(
-        self, intake: Intake, store: Store, catalogue: Catalogue, applications: Applications, mode: str
+        self,
+        intake: Intake,
+        store: Store,
+        catalogue: Catalogue,
+        applications: Applications,
+        mode: str,
+        incoming: Incoming,
     ) -> None:
+        self._incoming = incoming
         self._intake, self._store, self._catalogue = intake, store, catalogue
         self._applications, self._open = applications, mode == "open"
 
@@ -84,6 +95,10 @@ class MeshInbox:
         await self._store.add_to_inbox(replace(_remembered(message, "quarantine"), reason=reason, body=body))
 
     async def _event(self, message: ReceivedMessage) -> None:
+        if _holds_notification(message.body):
+            # Whatever its workflow: the subscriber chose that.
+            await self._incoming.take(message.body, self._sender(message), "mesh", _remembered(message, "event"))
+            return
         if self._catalogue.with_workflow(message.workflow_id) is None:
             raise Refusal.because("NOT_SUPPORTED", "the workflow is of no event type", "Mex-WorkflowID")
         media_type = JSON if message.body.lstrip()[:1] == b"{" else XML
@@ -117,6 +132,14 @@ class MeshInbox:
             metrics.ended("mesh", "dead")
         log.warning("report", message_id=message.message_id, code=message.status_code, known=known)
         return "report"
+
+
+def _holds_notification(body: bytes) -> bool:
+    """Whether it is a FHIR R4 notification, or a signal of MNS: JSON, and no message."""
+    try:
+        return is_notification(parse_json(body, load("R4")).resource)
+    except Refusal:
+        return False
 
 
 def _remembered(message: ReceivedMessage, disposition: Disposition) -> InboxMessage:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from gateway.applications import Applications
 from gateway.catalogue import Catalogue
 from gateway.delivery.render import Renderer
 from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems.identity import Identity
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
+from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
 from gateway.faces.r4.subscription import Greeter
 from gateway.intake import Intake
@@ -18,8 +20,8 @@ from gateway.subscriptions.book import Book
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `greeter`
-    and `limits` are of r4, `renderer` of the claim check.
+    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `greeter`,
+    `limits` and `incoming` are of r4, `renderer` of the claim check.
     """
 
     intake: Intake
@@ -37,3 +39,5 @@ class Parts:
     greeter: Greeter
     renderer: Renderer
     limits: Limits
+    incoming: Incoming
+    applications: Applications

@@ -19,6 +19,7 @@ from gateway.faces.oauth import endpoint as oauth
 from gateway.faces.parts import Parts
 from gateway.faces.r4 import face, outcome
 from gateway.faces.r4.face import R4Parts
+from gateway.faces.r4.incoming import ProcessNotification
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
@@ -99,6 +100,9 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
         claim_check=claim_check,
         base_url=parts.base_url,
         limits=parts.limits,
+        incoming=ProcessNotification(
+            parts.incoming, parts.applications, parts.max_body_bytes, tokens=not parts.limits.loopback
+        ),
         tokens=not parts.limits.loopback,
     )
     return [

@@ -15,6 +15,8 @@ from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
+from gateway.faces.r4.definition import PROCESS_NOTIFICATION, Definitions
+from gateway.faces.r4.incoming import ProcessNotification
 from gateway.faces.r4.metadata import Metadata, Service
 from gateway.faces.r4.operations import Operations
 from gateway.faces.r4.outcome import refusal_response
@@ -44,6 +46,7 @@ class R4Parts:
     claim_check: ClaimCheck
     base_url: str
     limits: Limits
+    incoming: ProcessNotification
     tokens: bool
 
 
@@ -69,6 +72,8 @@ def _services(parts: R4Parts) -> list[Service]:
     operations = Operations(parts.store, parts.book, parts.bearer, subscriptions, topics)
     offered = TopicResources(parts.catalogue, parts.bearer, f"{parts.base_url}/R4")
     every, one, named = "/R4/Subscription", "/R4/Subscription/{id}", "Subscription"
+    definitions = Definitions(f"{parts.base_url}/R4")
+    hear = f"${PROCESS_NOTIFICATION}"
     return [
         Service("POST", every, "subscribe", subscriptions.create, named, "create"),
         Service("GET", every, "search", find, named, "search-type"),
@@ -84,6 +89,8 @@ def _services(parts: R4Parts) -> list[Service]:
         Service("DELETE", one, "unsubscribe", subscriptions.delete, named, "delete"),
         Service("GET", "/R4/Basic", "search", offered.search, "Basic", "search-type"),
         Service("GET", "/R4/Basic/{id}", "read", offered.read, "Basic", "read"),
+        Service("POST", f"/R4/{hear}", "hear", parts.incoming, "", hear, definitions.canonical(PROCESS_NOTIFICATION)),
+        Service("GET", "/R4/OperationDefinition/{id}", "read", definitions.read, "OperationDefinition", "read"),
         Service("GET", "/R4/Binary/{id}", "claim-check", parts.claim_check.read_binary, "Binary", "read"),
     ]
 

@@ -23,6 +23,7 @@ from gateway.store.base.subscriptions import Subscriptions
 from gateway.store.base.traces import DeliveryTrace, EventTrace, Traces
 from gateway.store.base.tracking import Tracking, Uncollected
 from gateway.store.base.turns import Turns
+from gateway.store.base.upstreams import Heard, Upstream, Upstreams
 
 __all__ = [
     "Acceptance",
@@ -39,6 +40,7 @@ __all__ = [
     "EventTrace",
     "Events",
     "FailingEndpoint",
+    "Heard",
     "Identity",
     "Inbox",
     "InboxMessage",
@@ -55,6 +57,8 @@ __all__ = [
     "Tracking",
     "Turns",
     "Uncollected",
+    "Upstream",
+    "Upstreams",
     "begins",
 ]
 
@@ -74,6 +78,7 @@ class Store(
     ReferenceData,
     Turns,
     Retention,
+    Upstreams,
     Protocol,
 ):
     """Keeps events, subscriptions and deliveries. Every coroutine that writes returns once the write is durable."""

@@ -16,6 +16,7 @@ from gateway.store.postgres.subscriptions import Subscriptions
 from gateway.store.postgres.traces import Traces
 from gateway.store.postgres.tracking import Tracking
 from gateway.store.postgres.turns import Turns
+from gateway.store.postgres.upstreams import Upstreams
 
 
 class PostgresStore(
@@ -33,5 +34,6 @@ class PostgresStore(
     ReferenceData,
     Turns,
     Retention,
+    Upstreams,
 ):
     """The Store of any number of nodes; `gateway.store.base` says what each method promises."""

@@ -16,6 +16,7 @@ from gateway.store.sqlite.subscriptions import Subscriptions
 from gateway.store.sqlite.traces import Traces
 from gateway.store.sqlite.tracking import Tracking
 from gateway.store.sqlite.turns import Turns
+from gateway.store.sqlite.upstreams import Upstreams
 
 
 class SqliteStore(
@@ -33,5 +34,6 @@ class SqliteStore(
     ReferenceData,
     Turns,
     Retention,
+    Upstreams,
 ):
     """The Store of one process; `gateway.store.base` says what each method promises."""

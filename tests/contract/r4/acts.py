@@ -63,10 +63,10 @@ def subscribe(gateway: Gateway, body: dict[str, Any]) -> str:
     return place
 
 
-def closed(folder: Path, **environment: str) -> Gateway:
-    """A gateway in closed mode that knows two applications."""
+def closed(folder: Path, more: str = "", **environment: str) -> Gateway:
+    """A gateway in closed mode that knows two applications, and those that `more` declares."""
     (folder / "keys.json").write_bytes(key_set())
-    (folder / "applications.yaml").write_text(APPLICATIONS.format(keys=folder / "keys.json"))
+    (folder / "applications.yaml").write_text(APPLICATIONS.format(keys=folder / "keys.json") + more.strip("\n"))
     settings = {"GATEWAY_SECURITY__MODE": "closed", "GATEWAY_APPLICATIONS": str(folder / "applications.yaml")}
     return Gateway(folder, **settings, **environment)
 
