@@ -61,6 +61,8 @@ class Certificates:
             address = ipaddress.ip_address(request.client.host if request.client else "")
         except ValueError:
             return False
+        # On a socket for both, IPv4 callers have an IPv6 address.
+        address = getattr(address, "ipv4_mapped", None) or address
         return any(address in network for network in self._proxies)
 
 

@@ -44,21 +44,25 @@ class Publish:
 
     async def __call__(self, request: Request) -> Response:
         """202 once the event is durable: with an empty body, or with what there is to say of its type."""
+        message = await self._receive(request)
+        event_type = message_event_type(message.resource, self._catalogue)
+        require_interaction(request.headers, self._interaction(request, event_type))
+        if not message.application.may_publish(event_type.id):
+            raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
+        notices = on_publish(event_type, f"{_EVENT}.code")
+        await self._intake.publish(message, event_type, STU3, repeat_seconds=self._repeat_seconds)
+        metrics.received("nems", "accepted")
+        return fhir_response(request, operation_outcome(notices), 202) if notices else Response(status_code=202)
+
+    async def _receive(self, request: Request) -> Received:
+        """The message, once its headers are right."""
         application = self._identity.caller(request, PUBLISH_SCOPES)
         if not application.publishes:
             raise Refusal.because("ASID_CHECK_FAILED", "this application is not registered to publish", "InteractionID")
         require_acceptable(request)
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
-        message = read_message(body, XML if syntax == "xml" else JSON, "nems", application)
-        event_type = message_event_type(message.resource, self._catalogue)
-        require_interaction(request.headers, self._interaction(request, event_type))
-        if not application.may_publish(event_type.id):
-            raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
-        notices = on_publish(event_type, f"{_EVENT}.code")
-        await self._intake.publish(message, event_type, STU3, repeat_seconds=self._repeat_seconds)
-        metrics.received("nems", "accepted")
-        return fhir_response(request, operation_outcome(notices), 202) if notices else Response(status_code=202)
+        return read_message(body, XML if syntax == "xml" else JSON, "nems", application)
 
     @staticmethod
     def _interaction(request: Request, event_type: EventType) -> str:
