@@ -17,6 +17,7 @@ from gateway.mapping.context import Context
 from gateway.mapping.module import Inputs
 from gateway.mapping.runtime import is_instant, is_uuid, uuid5
 from gateway.nhs_number import is_nhs_number
+from tests.bench.twin_demographics import demographics, left_practice
 
 T = TypeVar("T")
 Object = Mapping[str, Any]
@@ -63,7 +64,7 @@ class Message(NamedTuple):
 
 def change_of_gp(bundle: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
     """A NEMS change of GP as an event."""
-    event, _, _, patient = read(bundle)
+    event, _, header, patient = read(bundle)
     event["type"] = "pds-change-of-gp-1"
     event["dataref"] = f"{PDS}/Patient/{event['subject']}"
     _add_version_id(event, patient)
@@ -72,20 +73,25 @@ def change_of_gp(bundle: Object, context: Context, inputs: Inputs) -> dict[str, 
         code = one(code, _ods_code(resolve(bundle, patient, reference)), _AT_PRACTICE)
     if code:
         event["filtering"] = {"generalpractitioner": code.strip()}
+    known = event["demographics"] = demographics(bundle, header, patient, resolve)
+    if left := left_practice(bundle, resolve):
+        known["formerPractice"] = left
+    known.setdefault("registered", False)
     return event
 
 
 def record_change(bundle: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
     """A NEMS record change as an event."""
-    event, _, _, patient = read(bundle)
+    event, _, header, patient = read(bundle)
     _add_version_id(event, patient)
     event["filtering"] = {"nhsnumber": event["subject"]}
+    _add_demographics(event, demographics(bundle, header, patient, resolve))
     return event
 
 
 def vaccinations(bundle: Object, context: Context, inputs: Inputs) -> dict[str, Any]:
     """A NEMS vaccination as an event."""
-    event, change, header, _ = read(bundle)
+    event, change, header, patient = read(bundle)
     if context.claim_check:
         event["dataref"] = context.claim_check
     filtering = event["filtering"] = {"action": ACTIONS[change]}
@@ -95,6 +101,7 @@ def vaccinations(bundle: Object, context: Context, inputs: Inputs) -> dict[str, 
         filtering["sourceorganisation"] = reference[len(_ODS_URL) :]
     elif code := _ods_code(resolve(bundle, header, responsible)):
         filtering["sourceorganisation"] = code.strip()
+    _add_demographics(event, demographics(bundle, header, patient, resolve))
     return event
 
 
@@ -314,6 +321,11 @@ def resolve(bundle: Object, holder: Object, reference: Object) -> Object:
     return next(
         (one for one in resources if one.get("resourceType") == resource_type and one.get("id") == identity), {}
     )
+
+
+def _add_demographics(event: dict[str, Any], known: dict[str, Any]) -> None:
+    if known:
+        event["demographics"] = known
 
 
 def _add_version_id(event: dict[str, Any], patient: Object) -> None:
