@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from pathlib import Path
 
-from docs import results, rules
+from docs import faults, results, rules
 from docs.command_line import command_line
 from gateway import catalogue
 from gateway.faces.nems.spine import CODES
@@ -25,6 +25,7 @@ def pages() -> dict[str, str]:
         "mappings.md": _mappings(),
         "cli.md": f"# Command line\n\n{NOTICE}{command_line()}",
         "mapping-results.md": _mapping_results(),
+        "faults.md": _with_notice(faults.page()),
         **{name: _with_notice(page) for name, page in rules.pages().items()},
     }
 

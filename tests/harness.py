@@ -178,6 +178,12 @@ class Gateway:
         """Whether the process that was started still runs."""
         return self._process is not None and self._process.poll() is None
 
+    @property
+    def pid(self) -> int:
+        """The id of its process."""
+        assert self._process
+        return self._process.pid
+
     def kill(self) -> None:
         """End it as a crash would."""
         assert self._process

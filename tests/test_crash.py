@@ -51,6 +51,9 @@ class Load:
                     self.accepted.append(header_id(body))
 
 
+@pytest.mark.fault(
+    "The gateway is killed (kill -9), or stopped, and started again under load", "all delivered; to MESH none twice"
+)
 @pytest.mark.parametrize("how", ["kill", "stop"])
 def test_events_answered_202_survive(tmp_path: Path, mesh: LocalMesh, listener: Listener, how: str) -> None:
     with Gateway(tmp_path, mesh) as gateway:
@@ -77,6 +80,7 @@ def test_events_answered_202_survive(tmp_path: Path, mesh: LocalMesh, listener: 
 
 
 @pytest.mark.soak
+@pytest.mark.fault("The gateway is killed fifty times under load", "all delivered")
 def test_fifty_kills_under_load_lose_nothing(tmp_path: Path, mesh: LocalMesh, listener: Listener) -> None:
     with Gateway(tmp_path, mesh) as gateway:
         gateway.subscribe_webhook(listener.url)

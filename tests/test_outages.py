@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pytest
+
 from mesh.sandbox.run import LocalMesh
 from tests.harness import Gateway, Listener, collect, eventually, message
 
@@ -15,6 +17,7 @@ def attempts(gateway: Gateway) -> list[list[str]]:
     return [[attempt.outcome for attempt in one.attempts] for trace in gateway.events() for one in trace.deliveries]
 
 
+@pytest.mark.fault("MESH is away", "publishers do not notice; all delivered when it is back, none twice")
 def test_mesh_is_away_for_a_while(tmp_path: Path, mesh: LocalMesh) -> None:
     with Gateway(tmp_path, mesh) as gateway:
         gateway.subscribe_mailbox()
@@ -30,6 +33,7 @@ def test_mesh_is_away_for_a_while(tmp_path: Path, mesh: LocalMesh) -> None:
         assert all(tried[0] == "failed" for tried in attempts(gateway))
 
 
+@pytest.mark.fault("MESH takes a message and its answer is lost", "MESH is asked; delivered, none twice")
 def test_an_answer_of_mesh_is_lost_and_the_message_is_not_sent_twice(tmp_path: Path, mesh: LocalMesh) -> None:
     with Gateway(tmp_path, mesh) as gateway:
         gateway.subscribe_mailbox()
@@ -43,6 +47,7 @@ def test_an_answer_of_mesh_is_lost_and_the_message_is_not_sent_twice(tmp_path: P
     mesh.clear_faults()
 
 
+@pytest.mark.fault("A mailbox does not exist", "a dead letter at once")
 def test_a_mailbox_that_does_not_exist_is_a_dead_letter_at_once(tmp_path: Path, mesh: LocalMesh) -> None:
     with Gateway(tmp_path, mesh) as gateway:
         mesh.fault("status", path_contains="/outbox", method="POST", times=1, status=417)
@@ -53,6 +58,7 @@ def test_a_mailbox_that_does_not_exist_is_a_dead_letter_at_once(tmp_path: Path, 
     mesh.clear_faults()
 
 
+@pytest.mark.fault("Nobody listens at a webhook", "all delivered when somebody does, none twice")
 def test_the_webhook_is_away_for_a_while(tmp_path: Path, listener: Listener) -> None:
     with Gateway(tmp_path) as gateway:
         gateway.subscribe_webhook(listener.url)
@@ -106,6 +112,7 @@ def test_a_redirect_is_not_followed(tmp_path: Path, listener: Listener) -> None:
         assert elsewhere.received == []
 
 
+@pytest.mark.fault("More waits for a slow webhook than fits in memory", "the others get theirs at once")
 def test_a_backlog_for_one_endpoint_leaves_room_for_the_others(tmp_path: Path, listener: Listener) -> None:
     """More waits for the slow endpoint than fits in memory, and what is due longest is all for it."""
     listener.answers.delay_seconds = 4
