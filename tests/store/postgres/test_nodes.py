@@ -38,6 +38,10 @@ async def test_opening_a_node_leaves_alone_what_another_has_claimed(url: str, no
     await late.close()
 
 
+@pytest.mark.fault(
+    "The clock of a node steps by an hour, forward or back",
+    "leases end when they should: times are of the database's clock",
+)
 @pytest.mark.parametrize("wrong_ms", [HOUR_MS, -HOUR_MS])
 async def test_a_wrong_clock_neither_takes_leases_early_nor_keeps_them(url: str, nodes: Nodes, wrong_ms: int) -> None:
     right, _ = nodes
@@ -55,6 +59,10 @@ async def test_a_wrong_clock_neither_takes_leases_early_nor_keeps_them(url: str,
     await wrong.close()
 
 
+@pytest.mark.fault(
+    "A node stalls until its lease has ended, and wakes",
+    "another has taken its delivery over; what the late one finds undoes nothing",
+)
 async def test_a_node_that_wakes_late_undoes_nothing(nodes: Nodes) -> None:
     stalled, other = nodes
     one, _ = await accept(stalled)
