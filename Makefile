@@ -2,6 +2,7 @@
 PYTHON ?= python3
 VENV := .venv
 MESH_VENV := .venv-mesh
+BENCH_VENV := .venv-bench
 BIN := $(VENV)/bin
 # mesh-sandbox does not run on Python 3.14 yet.
 SUPPORTED := import sys; (3, 11) <= sys.version_info < (3, 14) or sys.exit("Python 3.11, 3.12 or 3.13 is needed: make PYTHON=python3.12 ...")
@@ -38,8 +39,15 @@ check: install ## Lint, types and import rules
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: install ## Measure, in one run, beside a bare ASGI echo
+bench: install $(BENCH_VENV)/.installed ## Measure, in one run, beside a bare ASGI echo; the stores beside each other and queues
 	$(BIN)/python -m tests.bench
+	$(BIN)/python -m tests.bench.stores --rivals $(BENCH_VENV)/bin/python
+
+# The queues that claims are measured beside live apart: psycopg is LGPL.
+$(BENCH_VENV)/.installed: tests/bench/rivals/requirements.lock
+	$(PYTHON) -m venv $(BENCH_VENV)
+	$(BENCH_VENV)/bin/pip install --quiet --require-hashes -r tests/bench/rivals/requirements.lock
+	touch $@
 
 soak: install ## Run the long tests
 	$(BIN)/pytest -m soak --timeout=3600
@@ -50,9 +58,10 @@ docs: install ## Write the generated pages of docs/reference anew
 lock: ## Write the lock files anew from the ranges in pyproject.toml
 	$(BIN)/uv pip compile --quiet --all-extras pyproject.toml -o requirements.lock
 	$(BIN)/uv pip compile --quiet mesh/sandbox/requirements.in -o mesh/sandbox/requirements.lock
+	$(BIN)/uv pip compile --quiet tests/bench/rivals/requirements.in -o tests/bench/rivals/requirements.lock
 
 tables: install ## Generate the FHIR type tables anew from fhir.resources
 	$(BIN)/python -m gateway.fhir.build_tables
 
 clean: ## Remove what was installed, built and stored
-	rm -rf $(VENV) $(MESH_VENV) var dist .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(MESH_VENV) $(BENCH_VENV) var dist .mypy_cache .pytest_cache .ruff_cache

@@ -27,8 +27,8 @@ TEMPLATE = "migrated"
 class PostgresServer:
     """The server; each `database` that is asked for is a new one, migrated."""
 
-    def __init__(self, *, fsync: bool) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-"))
+    def __init__(self, *, fsync: bool, folder: Path | None = None) -> None:
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=folder))
         self._binaries = _wheel() / "pginstall"
         self._options = ["-c", f"fsync={'on' if fsync else 'off'}", "-c", "max_connections=200"]
         self._numbers = itertools.count(1)

@@ -82,15 +82,18 @@ class Receiver(Server):
 
 
 class Gateway(Server):
-    """`gateway serve` over a fresh SQLite file, with every default, in open mode unless `environment` says more."""
+    """`gateway serve` with every default, over a fresh SQLite file and in open mode unless `environment` says more."""
 
     def __init__(self, folder: Path, **environment: str) -> None:
         port = free_port()
         self.database = folder / "gateway.db"
         super().__init__(
-            folder, port, "gateway", "serve",
-            GATEWAY_HTTP__PORT=str(port), GATEWAY_STORE__URL=f"sqlite:///{self.database}", **environment,
-        )  # fmt: skip
+            folder,
+            port,
+            "gateway",
+            "serve",
+            **{"GATEWAY_HTTP__PORT": str(port), "GATEWAY_STORE__URL": f"sqlite:///{self.database}", **environment},
+        )
 
 
 def load(port: int, syntax: str, seconds: float, expect: str, token: str = "") -> Load:
