@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from gateway.events import Attempt, Delivery, Event, Face, Original
+from gateway.events import Attempt, Delivery, Event, Original
 from gateway.store.base import InboxMessage
 from gateway.subscriptions.subscription import Entry, Subscription, Terms, terms_of
 
@@ -103,12 +103,12 @@ def subscription_of(row: Row) -> Subscription:
 
 def entry_of(row: Row) -> Entry:
     """The entry of the columns ENTRY."""
-    identity, subject, tag, end_ms, *terms = row
-    return Entry(identity, subject, tag, end_ms, _terms(*terms))
+    return Entry(row[0], row[1], row[2], row[3], _terms(row[4:]))
 
 
 @lru_cache(maxsize=65_536)
-def _terms(application: str, face: Face, event_types: str, *rest: Any) -> Terms:
+def _terms(row: Row) -> Terms:
+    application, face, event_types, *rest = row
     return terms_of(application, face, tuple(_decode(event_types)), *rest)
 
 

@@ -20,7 +20,7 @@ import re
 from collections.abc import Callable, Sequence
 
 from gateway.events import Event
-from gateway.reference.data import Reference
+from gateway.reference.data import Area, Reference
 
 _Found = tuple["Sequence[str] | None", str]
 
@@ -28,11 +28,12 @@ _Found = tuple["Sequence[str] | None", str]
 class EventFacts:
     """The facts of one event, each worked out when it is first asked for; call it with a key for the values."""
 
-    __slots__ = ("_event", "_found", "_reference")
+    __slots__ = ("_areas", "_event", "_found", "_reference")
 
     def __init__(self, event: Event, reference: Reference) -> None:
         self._event, self._reference = event, reference
         self._found: dict[str, _Found] = {}
+        self._areas: list[Area] | None = None
 
     def __call__(self, key: str) -> Sequence[str] | None:
         found = self._found.get(key)
@@ -118,15 +119,22 @@ class EventFacts:
         return (found, "") if found else None
 
     def _of_home(self, part: int) -> _Found:
-        told = self._told("postcodes")
-        if not told:
-            return None, "the message does not say the patient's postcode"
+        if self._areas is None:
+            self._areas = self._homes()
+        found = [code for area in self._areas for code in area[part]]
+        return (found, "") if found else (None, self._homeless())
+
+    def _homes(self) -> list[Area]:
         postcodes = self._reference.postcodes
-        if postcodes is None:
-            return None, "no postcodes are loaded"
-        areas = [postcodes.get(one) for one in told]
-        found = list(dict.fromkeys(code for area in areas if area for code in area[part]))
-        return (found, "") if found else (None, "the postcodes loaded do not know the patient's")
+        known = [postcodes.get(one) for one in self._told("postcodes")] if postcodes else []
+        return [area for area in known if area]
+
+    def _homeless(self) -> str:
+        if not self._told("postcodes"):
+            return "the message does not say the patient's postcode"
+        return (
+            "the postcodes loaded do not know the patient's" if self._reference.postcodes else "no postcodes are loaded"
+        )
 
 
 _DAY = re.compile(r"\d{4}-\d\d-\d\d")

@@ -38,7 +38,8 @@ class Index:
 
     def add(self, entry: Entry) -> None:
         """Let it match from now on, instead of one of the same id."""
-        self.remove(entry.id)
+        if entry.id in self._by_id:
+            self.remove(entry.id)
         self._by_id[entry.id] = entry
         for event_type in entry.terms.event_types:
             shelf = self._shelves.get(event_type)

@@ -26,7 +26,9 @@ class Shelf:
     def add(self, entry: Entry) -> None:
         """Put it in its place."""
         if entry.subject is not None:
-            self._add_explicit(entry.subject, entry)
+            held = self._explicit.setdefault(entry.subject, entry)
+            if held is not entry:
+                self._explicit[entry.subject] = [*held, entry] if isinstance(held, list) else [held, entry]
             return
         offered = anchors(entry.terms.criterion, lambda anchor: len(self._at(anchor)))
         if offered is None:
@@ -55,8 +57,9 @@ class Shelf:
         found: list[Entry] = [*self._apart.values()]
         if subject is not None and (held := self._explicit.get(subject)) is not None:
             found += held if isinstance(held, list) else (held,)
-        anchored = self._facing(facts)
-        return found + anchored if anchored else found
+        if self._anchored:
+            found += self._facing(facts)
+        return found
 
     def alike(self, entry: Entry) -> Iterator[Entry]:
         """Those that stand where it stands or would stand."""
@@ -69,24 +72,23 @@ class Shelf:
             for value in one.values:
                 yield from self._at((one.key, value)).values()
 
-    def _facing(self, facts: Facts) -> list[Entry]:
-        """Those anchored to a value that the event has."""
+    def _facing(self, facts: Facts) -> Iterable[Entry]:
+        """Those anchored to a value that the event has; one that is anchored to two of them once."""
+        held = [
+            here
+            for key, by_value in self._anchored.items()
+            for value in facts(key) or ()
+            if (here := by_value.get(value))
+        ]
+        if len(held) < 2:
+            return held[0].values() if held else ()
         found: _Held = {}
-        for key, by_value in self._anchored.items():
-            for value in facts(key) or ():
-                if held := by_value.get(value):
-                    found = {**found, **held} if found else held
-        return [*found.values()]
+        for here in held:
+            found.update(here)
+        return found.values()
 
     def _at(self, anchor: Anchor) -> _Held:
         return self._anchored.get(anchor[0], {}).get(anchor[1], {})
-
-    def _add_explicit(self, subject: str, entry: Entry) -> None:
-        held = self._explicit.setdefault(subject, entry)
-        if isinstance(held, list):
-            held.append(entry)
-        elif held is not entry:
-            self._explicit[subject] = [held, entry]
 
     def _remove_explicit(self, subject: str, entry: Entry) -> None:
         held = self._explicit.get(subject)
