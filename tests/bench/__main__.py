@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import msgspec
 from rich.console import Console
 
-from tests.bench import report, scenarios
+from tests.bench import matching, report, scenarios
 from tests.bench.conditions import conditions, load_average
 from tests.bench.messages import message
 from tests.bench.processes import IN_FLIGHT, BenchError
@@ -40,6 +41,7 @@ def main() -> None:
     before = load_average()
     try:
         results = _measure(options.rounds, options.seconds, options.folder)
+        results.matching.extend(_matching(options.subscriptions, options.seconds, options.folder))
     except BenchError as error:
         sys.exit(f"bench: {error}")
     about = conditions(options.folder) | {
@@ -58,12 +60,17 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--rounds", type=int, default=5, help="how often each scenario is measured (default: 5)")
     parser.add_argument("--seconds", type=float, default=1.5, help="how long each time (default: 1.5)")
     parser.add_argument("--folder", type=Path, default=Path("var"), help="on the disk to be measured (default: var)")
+    parser.add_argument(
+        "--subscriptions", type=int, default=1_000_000, metavar="N",
+        help="the most explicit subscriptions that the index is loaded with (default: a million), beside a hundredth of"
+        " generic ones",
+    )  # fmt: skip
     parser.add_argument("--json", type=Path, metavar="FILE", help="write all that was measured to FILE")
     return parser.parse_args()
 
 
 def _measure(rounds: int, seconds: float, folder: Path) -> Results:
-    results = Results([], [], [])
+    results = Results([], [], [], [])
     for number in range(rounds):
         sys.stderr.write(f"round {number + 1} of {rounds}\n")
         results.rounds.append(_round(number, seconds, folder))
@@ -71,6 +78,14 @@ def _measure(rounds: int, seconds: float, folder: Path) -> Results:
             results.steps.append(scenarios.steps(Path(own), seconds))
         results.bridges.append(scenarios.bridges(seconds))
     return results
+
+
+def _matching(most: int, seconds: float, folder: Path) -> Iterator[dict[str, float]]:
+    """The index, up to its largest size by tens."""
+    for explicit in (most // 100, most // 10, most):
+        sys.stderr.write(f"{explicit:,} subscriptions\n")
+        with tempfile.TemporaryDirectory(dir=folder, prefix="bench-") as own:
+            yield matching.measure(Path(own).resolve() / "index.db", explicit, explicit // 100, seconds)
 
 
 def _round(number: int, seconds: float, folder: Path) -> Round:

@@ -127,13 +127,13 @@ async def _load(database: Path, explicit: int, seconds: float) -> dict[str, floa
     store = SqliteStore(database)
     await store.open()
     index = Index(reference=_reference())
-    before, began = _resident(), time.perf_counter()
+    before, began, cpu = _resident(), time.perf_counter(), time.process_time()
     await Book(store, index, lambda _terms, _kind: True).load()
-    loaded, after = time.perf_counter() - began, _resident()
+    loaded, cpu, after = time.perf_counter() - began, time.process_time() - cpu, _resident()
     await store.close()
     taken, matched = _match(index, _events(explicit), seconds)
     return {
-        "subscriptions": len(index), "load_seconds": loaded, "memory_mib": (after - before) / _MEBIBYTE,
+        "subscriptions": len(index), "load_seconds": loaded, "load_cpu_seconds": cpu, "memory_mib": (after - before) / _MEBIBYTE,
         "median_microseconds": statistics.median(taken), "p99_microseconds": statistics.quantiles(taken, n=100)[98],
         "matched": statistics.mean(matched),
     }  # fmt: skip

@@ -34,11 +34,14 @@ Bridges = dict[str, Any]
 
 @dataclass(frozen=True)
 class Results:
-    """All that was measured, each in every round: the scenarios, the steps of an accept, the bridges."""
+    """All that was measured: in every round the scenarios, the steps of an accept, the bridges; the index once at each
+    size.
+    """
 
     rounds: list[Round]
     steps: list[Steps]
     bridges: list[Bridges]
+    matching: list[dict[str, float]]
 
     def each(self, name: str, figure: Callable[[Measure], float | None]) -> list[float]:
         """A figure of a scenario in each round; nothing where the system does not tell it."""
@@ -64,6 +67,7 @@ def print_report(console: Console, conditions: dict[str, str], results: Results)
         ("Group commit against a commit per event", _commits(results)),
         ("Where the CPU time of an accept goes", _steps(results)),
         ("Mapping modules beside the same written by hand in Python", _twins(results)),
+        ("The index of subscriptions, loaded from SQLite by a process of its own", _matching(results)),
         ("XML in, validated, mapped to the signal of MNS, validated, JSON out", _library(results)),
     ):
         console.print(f"\n{title}", style="bold")
@@ -90,6 +94,7 @@ def as_json(conditions: dict[str, str], results: Results) -> dict[str, Any]:
         ],
         "steps_cpu_us": results.steps,
         "bridges_cpu_us": results.bridges,
+        "matching": results.matching,
     }
 
 
@@ -117,6 +122,17 @@ def _commits(results: Results) -> Table:
             _spread(results.against(name, APART, _rate_share), "{:.1f}"),
             _spread(results.each(name, _cpu), "{:.0f}"),
         )
+    return table
+
+
+def _matching(results: Results) -> Table:
+    table = _table("subscriptions", "load s", "of it CPU", "MiB", "median µs an event", "p99 µs", "matched")
+    for one in results.matching:
+        table.add_row(
+            f"{one['subscriptions']:,.0f}", f"{one['load_seconds']:.1f}", f"{one['load_cpu_seconds']:.1f}",
+            f"{one['memory_mib']:.0f}", f"{one['median_microseconds']:.1f}", f"{one['p99_microseconds']:.1f}",
+            f"{one['matched']:.1f}",
+        )  # fmt: skip
     return table
 
 

@@ -24,7 +24,18 @@ WAYS = {library.GATEWAY, library.OBJECTS, library.JSON_FORM}
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """What one short round prints, and what it writes as JSON."""
     folder = tmp_path_factory.mktemp("bench")
-    options = ["--rounds", "1", "--seconds", "0.3", "--folder", str(folder), "--json", str(folder / "bench.json")]
+    options = [
+        "--rounds",
+        "1",
+        "--seconds",
+        "0.3",
+        "--subscriptions",
+        "10000",
+        "--folder",
+        str(folder),
+        "--json",
+        str(folder / "bench.json"),
+    ]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.bench", *options],
         cwd=Path(__file__).resolve().parents[2], capture_output=True, timeout=110, text=True, check=False,
@@ -69,6 +80,12 @@ def test_writes_the_time_of_every_way_from_xml_to_json(run: tuple[str, dict[str,
     (bridges,) = run[1]["bridges_cpu_us"]
     assert bridges["library"].keys() == WAYS
     assert all(microseconds > 0 for microseconds in bridges["library"].values())
+
+
+def test_writes_what_the_index_takes_at_each_size(run: tuple[str, dict[str, Any]]) -> None:
+    found = run[1]["matching"]
+    assert [one["subscriptions"] for one in found] == [101, 1010, 10_100]
+    assert all(one["median_microseconds"] > 0 and one["load_seconds"] > 0 and one["matched"] > 0 for one in found)
 
 
 def test_every_scenario_over_http_is_beside_an_echo_that_is_measured() -> None:
