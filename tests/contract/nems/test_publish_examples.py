@@ -44,6 +44,13 @@ def mailbox_subscriptions(gateway: Gateway) -> None:
         gateway.subscribe_mailbox(event)
 
 
+@pytest.fixture(autouse=True)
+def empty_mailbox(gateway: Gateway, mesh: LocalMesh) -> None:
+    """What an earlier test published has arrived, and is cleared away."""
+    gateway.wait_until_idle()
+    mesh.clear()
+
+
 @pytest.mark.rule("nems-workflows", "nems-event-released")
 def test_each_released_event_has_the_workflow_of_its_page() -> None:
     shipped = catalogue.load(folder("config") / "event-types")
@@ -67,6 +74,16 @@ def test_an_example_is_accepted_under_both_spellings_and_arrives_unchanged(
         assert (answer.status_code, answer.content) == (202, b""), answer.text
     received = collect(mesh, 2)
     assert [(one.body, one.workflow_id) for one in received] == [(body, WORKFLOWS[event])] * 2
+
+
+@pytest.mark.rule("nems-screening-update")
+def test_an_outcome_of_screening_that_is_sent_as_an_update_is_taken(gateway: Gateway, examples: Path) -> None:
+    new = (examples / "nems" / "events" / "newborn-hearing-1-new.xml").read_bytes()
+    update = new.replace(b'<code value="new"', b'<code value="update"', 1)
+    assert update != new
+    before = len(gateway.events())
+    assert gateway.publish(update, "newborn-hearing-1").status_code == 202
+    assert len(gateway.events()) == before + 1
 
 
 def event_of(body: bytes) -> str:
