@@ -139,7 +139,7 @@ class Endpoints:
             return
         await self._store.forget_failing_endpoint(endpoint)
         for one in self._book.at(endpoint):
-            if one.state == "error":
+            if one.state == "error" and not one.unproven:  # that one failed its handshake, which nobody has repeated
                 await self._book.set_state(one.id, "active", was=["error"])
 
     async def _sync(self) -> None:

@@ -83,6 +83,8 @@ class Subscriptions:
         )
         if not await self._book.replace(after):
             raise _not_found()
+        if after.state == "active":
+            await self._book.set_state(after.id, "active")  # heartbeats begin anew
         self._greet(after)
         log.info("resubscribe", face="r4", subscription_id=after.id, application=application.id, state=after.state)
         return fhir_response(shown(after), 200)

@@ -129,3 +129,28 @@ def test_what_is_not_there_is_not_updated(gateway: Gateway) -> None:
     assert gateway.http.put("/R4/Subscription/none", content=body, headers=FHIR).status_code == 404
     assert gateway.http.get("/R4/Subscription/none/$status").status_code == 404
     assert gateway.http.get("/R4/Subscription/none/$events").status_code == 404
+
+
+@pytest.mark.rule("r4-77", "r4-78", "r4-79", "r4-102")
+def test_an_endpoint_that_fails_for_long_is_told_so_and_misses_no_number(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(
+        tmp_path, GATEWAY_DELIVERY__ERROR_AFTER_SECONDS="1", GATEWAY_DELIVERY__PROBE_SECONDS="[0.5]"
+    ) as gateway:  # fmt: skip
+        place = subscribe(gateway, topical(listener.url))
+        listener.answers.status = 500
+        for _ in range(6):
+            gateway.publish(message())
+        eventually(lambda: shown(gateway, place)["status"] == "error")
+        said = status_of(gateway, place)
+        assert (said["status"], said["events-since-subscription-start"]) == ("error", "6")
+        eventually(lambda: any(b'"query-status"' in one.body for one in listener.received))
+        (notice,) = [one for one in listener.received if b'"query-status"' in one.body]
+        assert parameters(json.loads(notice.body)["entry"][0]["resource"])["status"] == "error"
+        gateway.publish(message())
+        assert status_of(gateway, place)["events-since-subscription-start"] == "7"
+        listener.answers.status = 204
+        eventually(lambda: shown(gateway, place)["status"] == "active")
+        gateway.wait_until_idle()
+        told = [parameters(json.loads(one.body)["entry"][0]["resource"]) for one in listener.received]
+        numbers = {event["event-number"] for one in told for event in one.get("notification-event", [])}
+        assert numbers == {str(number) for number in range(1, 8)}

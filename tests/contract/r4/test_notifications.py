@@ -130,7 +130,12 @@ def test_heartbeats_come_at_the_period_asked_for(gateway: Gateway, listener: Lis
         said = is_notification(beat, made.json(), "heartbeat", "active")
         assert said["events-since-subscription-start"] == "1"
         assert "notification-event" not in said
-    gateway.http.delete(made.headers["Location"])
+    place = made.headers["Location"]
+    unchanged = gateway.http.put(place, json={**gateway.http.get(place).json(), "reason": "Another"})
+    assert (unchanged.status_code, unchanged.json()["status"]) == (200, "active")
+    before = len(listener.received)
+    assert all(b'"heartbeat"' in one.body for one in listener.wait_for(before + 2)[before:])
+    gateway.http.delete(place)
 
 
 @pytest.mark.rule("r4-94")
