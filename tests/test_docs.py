@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from docs.generate import REFERENCE, pages
 from tests.conftest import ROOT
-from tests.harness import Gateway, free_port
+from tests.harness import Gateway, Listener, eventually, free_port
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 
@@ -98,3 +99,17 @@ def test_finding_an_event_works(tmp_path: Path) -> None:
     with Gateway(tmp_path) as gateway:
         own = {".venv/bin/gateway": f"GATEWAY_STORE__URL=sqlite:///{gateway.database} {sys.executable} -m gateway"}
         assert run(in_place_of(listing, own)) == "no events yet\n"
+
+
+def test_subscribing_by_webhook_works(tmp_path: Path, listener: Listener) -> None:
+    topics, ask, events, status = commands("how-to/subscribe-by-webhook.md")
+    with Gateway(tmp_path) as gateway:
+        own = {"http://127.0.0.1:8000": gateway.url, "http://127.0.0.1:9000/notifications": listener.url}
+        assert "pds-change-of-gp-1" in run(in_place_of(topics, own))
+        made = json.loads(run(in_place_of(ask, own)))
+        assert made["status"] == "requested"
+        place = f"{gateway.url}/R4/Subscription/{made['id']}"
+        eventually(lambda: gateway.http.get(place).json()["status"] == "active")
+        own["$ID"] = made["id"]
+        assert '"query-event"' in run(in_place_of(events, own))
+        assert '"active"' in run(in_place_of(status, own))
