@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+import msgspec
 import structlog
 
+from gateway.errors import ConfigurationError
 from gateway.reference.data import Reference
 from gateway.reference.packing import unpack_postcodes, unpack_practices
 from gateway.reference.version import Dataset, ReferenceVersion
@@ -39,16 +41,23 @@ class Keeper:
             log.info("reference", dataset=one.dataset, source=one.source, rows=one.rows)
 
     async def take(self) -> list[ReferenceVersion]:
-        """Take what is new, each dataset whole; what it was."""
+        """Take what is new, each dataset whole; what it was.
+
+        Raises:
+            ConfigurationError: what the store has is no reference data.
+        """
         taken = []
         for one in await self._store.reference_versions():
             body = None if self._held.get(one.dataset) == one.version else await self._store.reference(one.dataset)
             if body is None:
                 continue
-            if one.dataset == "practices":
-                self._reference.practices = unpack_practices(body)
-            else:
-                self._reference.postcodes = unpack_postcodes(body)
+            try:
+                if one.dataset == "practices":
+                    self._reference.practices = unpack_practices(body)
+                else:
+                    self._reference.postcodes = unpack_postcodes(body)
+            except (msgspec.MsgspecError, ValueError):
+                raise ConfigurationError(f"reference data: the {one.dataset} kept are none; load them again") from None
             self._held[one.dataset] = one.version
             taken.append(one)
         return taken

@@ -68,12 +68,11 @@ class Index:
 
     def twin_of(self, entry: Entry, now_ms: int) -> Entry | None:
         """One of the same application that would deliver the same events to the same endpoint in the same form."""
+        shelf = self._shelves.get(entry.terms.event_types[0])
         wanted = _identity(entry)
-        for event_type in entry.terms.event_types[:1]:
-            shelf = self._shelves.get(event_type)
-            for other in shelf.alike(entry) if shelf else ():
-                if other.id != entry.id and _identity(other) == wanted and not other.has_ended(now_ms):
-                    return other
+        for other in shelf.alike(entry) if shelf else ():
+            if _identity(other) == wanted and not other.has_ended(now_ms):
+                return other
         return None
 
 

@@ -53,6 +53,8 @@ def _version(path: Path) -> ReferenceVersion | None:
             return msgspec.json.decode(file.readline(), type=ReferenceVersion)
     except FileNotFoundError:
         return None
+    except msgspec.MsgspecError:
+        raise ConfigurationError(f"{path}: not reference data; load it again, or remove it") from None
 
 
 def _body(path: Path) -> bytes | None:
