@@ -19,7 +19,7 @@ BODY = b"".join(uuid.uuid4().bytes for _ in range(1000))
 @pytest.fixture
 def chunking(mesh: LocalMesh) -> Iterator[Mailbox]:
     """A sender that sends BODY in four chunks."""
-    with Mailbox(replace(mesh.settings_for("SENDER01"), chunk_bytes=5000, read_seconds=1)) as mailbox:
+    with Mailbox(replace(mesh.settings_for("SENDER01"), chunk_bytes=5000, read_seconds=3)) as mailbox:
         yield mailbox
 
 
@@ -51,7 +51,7 @@ def test_a_chunk_that_fails_leaves_a_part_and_a_resend_sends_the_rest(
     assert recipient.retrieve(partial.message_id).body == BODY
 
 
-@pytest.mark.parametrize(("kind", "order"), [("drop", {}), ("status", {"status": 504}), ("delay", {"seconds": 1.5})])
+@pytest.mark.parametrize(("kind", "order"), [("drop", {}), ("status", {"status": 504}), ("delay", {"seconds": 4})])
 def test_a_last_chunk_whose_answer_is_lost_was_taken(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing, kind: str, order: dict[str, object]
 ) -> None:

@@ -61,7 +61,7 @@ def test_a_mailbox_that_stands_there_twice_stops_the_start(mesh: LocalMesh) -> N
 
 @pytest.mark.parametrize("path", ["/inbox", "/outbox"], ids=["collecting", "sending"])
 def test_the_gateway_ends_in_time_while_mesh_hangs(mesh: LocalMesh, tmp_path: Path, path: str) -> None:
-    environment = {"GATEWAY_DELIVERY__SHUTDOWN_SECONDS": "1", "GATEWAY_MESH__READ_SECONDS": "50"}
+    environment = {"GATEWAY_DELIVERY__SHUTDOWN_SECONDS": "1", "GATEWAY_MESH__READ_SECONDS": "30"}
     mesh.fault("delay", path_contains=path, times=50, seconds=60)
     with Gateway(tmp_path, mesh, **environment) as gateway:
         gateway.subscribe_mailbox()
