@@ -8,6 +8,7 @@ from pathlib import Path
 from docs import faults, results, rules
 from docs.command_line import command_line
 from gateway import catalogue
+from gateway.faces.mns.answers import ERRORS, FAULTS
 from gateway.faces.nems.spine import CODES
 from gateway.mapping.modules import Modules
 from gateway.resources import folder
@@ -68,7 +69,21 @@ def _event_types() -> str:
 def _errors() -> str:
     rows = [(f"`{name}`", str(code.status), f"`{code.issue}`", code.display) for name, code in CODES.items()]
     text = "What the NEMS face says for each reason; the place and the words stand in `diagnostics`.\n\n"
-    return f"# Errors\n\n{NOTICE}{text}{_table(('reason', 'HTTP status', 'issue.code', 'display'), rows)}"
+    nems = f"## NEMS face\n\n{text}{_table(('reason', 'HTTP status', 'issue.code', 'display'), rows)}"
+    return f"# Errors\n\n{NOTICE}{nems}\n## MNS face\n\n{_mns_errors()}"
+
+
+def _mns_errors() -> str:
+    text = 'What is wrong with a body is told at its key, 400: `{"validationErrors": {key: words}}`. The rest:\n\n'
+    faults = [
+        (f"`{name}`", str(status), f'`{{"fault": {{"faultstring": "{words}", "detail": {{"errorcode": "{code}"}}}}}}`')
+        for name, (status, words, code) in FAULTS.items()
+    ]
+    errors = [
+        (f"`{name}`", str(status), f'`{{"errors": "{words}"}}`' if words else '`{"errors": …}`')
+        for name, (status, words) in ERRORS.items()
+    ]
+    return text + _table(("reason", "HTTP status", "body"), [*faults, *errors])
 
 
 def _mappings() -> str:

@@ -17,14 +17,14 @@ _MEDIA_TYPE: Final = "application/json"
 _encode = msgspec.json.Encoder().encode
 
 # What the API platform before MNS says of tokens and quotas: HTTP status, words, code.
-_FAULTS: Final = {
+FAULTS: Final = {
     "TOKEN_MISSING": (401, "Missing access token", "oauth.v2.MissingAccessToken"),
     "TOKEN_INVALID": (401, "Invalid access token", "oauth.v2.InvalidAccessToken"),
     "TOKEN_EXPIRED": (401, "Access Token expired", "keymanagement.service.access_token_expired"),
     "QUOTA_EXCEEDED": (429, "Rate limit quota violation. Quota limit exceeded.", "policies.ratelimit.QuotaViolation"),
 }
 # HTTP status, and the words where the issue's own are not the ones that MNS uses.
-_ERRORS: Final = {
+ERRORS: Final = {
     "ACCESS_DENIED": (403, ""),
     "BAD_REQUEST": (400, ""),
     "DUPLICATE_REJECTED": (409, ""),
@@ -50,10 +50,10 @@ def refusal_response(_: Request, issues: Sequence[Issue], headers: dict[str, str
 
 def _refusal(issues: Sequence[Issue]) -> tuple[int, dict[str, Any]]:
     first = issues[0]
-    if fault := _FAULTS.get(first.reason):
+    if fault := FAULTS.get(first.reason):
         status, words, code = fault
         return status, {"fault": {"faultstring": words, "detail": {"errorcode": code}}}
-    if error := _ERRORS.get(first.reason):
+    if error := ERRORS.get(first.reason):
         return error[0], {"errors": error[1] or first.text}
     return 400, {"validationErrors": {_key(issue): issue.text for issue in reversed(issues)}}
 
