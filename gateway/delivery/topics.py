@@ -38,9 +38,10 @@ class Topics:
     def status(self, subscription: Subscription, state: str, kind: NotificationType, events: int) -> SubscriptionStatus:
         """How a subscription is, after so many events."""
         content = CONTENTS.get(subscription.form)
+        counted = None if content is None else events
         topic = None if content == "empty" else subscription.criteria
         error = subscription.reason if state == "error" else ""
-        return SubscriptionStatus(self.url(subscription.id), state, kind, events, topic, error)
+        return SubscriptionStatus(self.url(subscription.id), state, kind, counted, topic, error)
 
     def of_event(self, event: Event, subscription_id: str, number: int, form: Form, identity: str) -> dict[str, Any]:
         """The notification of one event; `identity` is the UUID of it, the same for each attempt."""

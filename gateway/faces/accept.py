@@ -35,6 +35,12 @@ def require_acceptable(request: Request) -> None:
         raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "must allow XML or JSON of FHIR", name)
 
 
+def wanted_types(request: Request) -> list[str]:
+    """The media types that Accept names, those wanted most first; those not wanted at all (q=0) are left out."""
+    named = [(media_type(part), _quality(part)) for part in ",".join(request.headers.getlist("accept")).split(",")]
+    return [name for name, quality in sorted(named, key=lambda one: -one[1]) if quality > 0]
+
+
 def _wanted(request: Request, default: Syntax) -> Syntax | None:
     if request.scope["query_string"] and (named := request.query_params.get("_format")):
         # A plus in a query string arrives as a space.

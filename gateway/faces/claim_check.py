@@ -13,7 +13,7 @@ from gateway.delivery.render import Renderer
 from gateway.delivery.topics import original
 from gateway.errors import Refusal
 from gateway.events import CLOUDEVENT, JSON, XML, Delivery, Event, Form
-from gateway.faces.http import media_type
+from gateway.faces.accept import wanted_types
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import render_json
 from gateway.store.base import EventTrace, Store
@@ -35,7 +35,7 @@ class ClaimCheck:
         mapped to a CloudEvent, a FHIR signal (JSON) or a NEMS message (XML).
         """
         event = await self._event(request)
-        body, kind = self._written(event, _accepted(request))
+        body, kind = self._written(event, wanted_types(request))
         return Response(body, media_type=kind, headers={"Vary": "Accept"})
 
     async def read_binary(self, request: Request) -> Response:
@@ -43,7 +43,7 @@ class ClaimCheck:
         that holds them (FHIR R4, Binary, "Serving Binary resources").
         """
         event = await self._event(request)
-        if JSON in _accepted(request):
+        if JSON in wanted_types(request):
             return Response(render_json(original(event)), media_type=JSON, headers={"Vary": "Accept"})
         return Response(event.original.body, media_type=event.original.media_type, headers={"Vary": "Accept"})
 
@@ -74,21 +74,3 @@ async def was_told(book: Book, application: Application, trace: EventTrace) -> b
         return True
     matched = [await book.find(one) for told in trace.deliveries for one in told.delivery.subscriptions]
     return any(subscription and subscription.application == application.id for subscription in matched)
-
-
-def _accepted(request: Request) -> list[str]:
-    """The media types of Accept, those wanted most first (RFC 9110, section 12.5.1)."""
-    parts = request.headers.get("accept", "").split(",")
-    weighed = [(_weight(part), media_type(part)) for part in parts]
-    return [kind for weight, kind in sorted(weighed, key=lambda one: -one[0]) if weight > 0]
-
-
-def _weight(part: str) -> float:
-    for parameter in part.split(";")[1:]:
-        name, _, value = parameter.partition("=")
-        if name.strip().lower() == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0.0
-    return 1.0

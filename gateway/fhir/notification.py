@@ -35,13 +35,13 @@ class Told:
 @dataclass(frozen=True, slots=True)
 class SubscriptionStatus:
     """How a subscription is: `subscription` is its URL, `topic` its canonical, None to leave it out, `events` how many
-    events it has had since it began, `error` why it is in error.
+    events it has had since it began, None where they are not counted, `error` why it is in error.
     """
 
     subscription: str
     status: str
     kind: NotificationType
-    events: int
+    events: int | None
     topic: str | None = None
     error: str = ""
 
@@ -53,7 +53,7 @@ def status_parameters(status: SubscriptionStatus, identity: str, told: Sequence[
         *([{"name": "topic", "valueCanonical": status.topic}] if status.topic else []),
         {"name": "status", "valueCode": status.status},
         {"name": "type", "valueCode": status.kind},
-        {"name": "events-since-subscription-start", "valueString": str(status.events)},
+        *(_count(status.events) if status.events is not None else []),
         *({"name": "notification-event", "part": _parts(one)} for one in told),
         *([{"name": "error", "valueCodeableConcept": _error(status.error)}] if status.error else []),
     ]
@@ -98,6 +98,10 @@ def searchset(entries: list[dict[str, Any]], url: str, following: str = "") -> d
     links = [{"relation": "self", "url": url}, *([{"relation": "next", "url": following}] if following else [])]
     bundle: dict[str, Any] = {"resourceType": "Bundle", "type": "searchset", "link": links}
     return bundle | ({"entry": entries} if entries else {})
+
+
+def _count(events: int) -> list[dict[str, Any]]:
+    return [{"name": "events-since-subscription-start", "valueString": str(events)}]
 
 
 def _parts(one: Told) -> list[dict[str, Any]]:

@@ -40,7 +40,7 @@ class Gaps:
                 await self._fill(upstream)
 
     def _is_due(self, upstream: Upstream) -> bool:
-        if not upstream.missing:
+        if not upstream.missing or upstream.reference.startswith("mesh:"):
             self._since.pop(upstream.reference, None)
             return False
         first, since = self._since.get(upstream.reference, (0, 0.0))

@@ -61,7 +61,7 @@ class Incoming:
         check(bundle, R4)
         status = read_status(bundle)
         numbered = not is_of_mns(bundle)
-        reference = _reference(status.subscription, application) if numbered else ""
+        reference = _reference(status.subscription, application, face) if numbered else ""
         if status.kind in _EVENTS and (notifications := list(one_by_one(bundle))):
             await self._take_events(notifications, body, application, face, inbox)
         elif inbox:
@@ -132,12 +132,15 @@ class ProcessNotification:
         raise Refusal.because("TOKEN_INVALID", "no server has this key", "Authorization")
 
 
-def _reference(subscription: str, application: Application) -> str:
-    """The URL of the subscription, which is at the application's own server.
+def _reference(subscription: str, application: Application, face: Face) -> str:
+    """The URL of the subscription, which is at the application's own server; where it sends by MESH and has none that
+    we know, a name that no other application's subscription can have.
 
     Raises:
         Refusal: ACCESS_DENIED, where it is elsewhere.
     """
+    if face == "mesh" and application.upstream is None and application is not LOCAL:
+        return f"mesh:{application.id}:{subscription}"
     server = application.upstream.server.rstrip("/") if application.upstream else ""
     whole = f"{server}/{subscription}" if server and not urlsplit(subscription).scheme else subscription
     of_server = whole.startswith(f"{server}/Subscription/") if server else application is LOCAL

@@ -18,6 +18,8 @@ from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4.channel import unsupported
 from gateway.faces.r4.outcome import fhir_response
 from gateway.faces.r4.request import Requests, parse
+from gateway.fhir.json import parse_json
+from gateway.fhir.tables import load
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.subscription import Subscription
 
@@ -119,7 +121,7 @@ class Subscriptions:
 
 def shown(subscription: Subscription) -> dict[str, Any]:
     """The resource as its owner sees it: without its headers, which may hold a secret."""
-    resource = parse(subscription.resource)
+    resource = parse_json(subscription.resource, load("R4")).resource  # as it was taken in, and found valid
     channel = {name: value for name, value in resource["channel"].items() if name not in {"header", "_header"}}
     meta = resource.get("meta", {}) | {"lastUpdated": instant(subscription.created_ms)}
     told = resource | {"id": subscription.id, "meta": meta, "status": status(subscription), "channel": channel}

@@ -283,3 +283,15 @@ def test_the_same_in_the_own_mailbox(mesh: LocalMesh, tmp_path: Path) -> None:
         assert gateway.events()[0].event.face == "mesh"
         assert known(gateway)[0].missing == ()
         assert len(collect(mesh, 1)) == 1, "a NEMS subscriber is told of it"
+
+
+def test_closed_a_server_without_a_place_of_its_own_is_known_by_its_mailbox(mesh: LocalMesh, tmp_path: Path) -> None:
+    mesh.clear()
+    with closed_gateway(tmp_path, **Gateway.of_mesh(mesh)) as gateway:
+        told = changed(type="event-notification", events_since_subscription_start="2", more=[event("2")])
+        outgoing = OutgoingMessage(GATEWAY_MAILBOX, "ANY", str(uuid.uuid4()), told, content_type=FHIR["Content-Type"])
+        with Mailbox(mesh.settings_for(SUBSCRIBER_MAILBOX)) as mailbox:
+            mailbox.send(outgoing)
+        eventually(lambda: numbers(gateway) == 1)
+        eventually(lambda: [one.application for one in known(gateway)] == ["one"])
+        assert known(gateway)[0].reference.startswith("mesh:one:")
