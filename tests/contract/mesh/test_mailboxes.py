@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import requests
 
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.contract.mesh.acts import remembered, send, waiting
@@ -57,6 +58,23 @@ def test_a_mailbox_that_stands_there_twice_stops_the_start(mesh: LocalMesh) -> N
     others = json.dumps([{"mailbox": GATEWAY_MAILBOX.lower(), "password": "x"}])
     done = run("serve", **Gateway.of_mesh(mesh), GATEWAY_MESH__MAILBOXES=others)
     assert done.stderr == "gateway: mesh.mailboxes (GATEWAY_MESH__MAILBOXES): a mailbox stands there twice\n"
+
+
+@pytest.mark.parametrize("chunks", [1, 3], ids=["whole", "in chunks"])
+@pytest.mark.parametrize("compress", ["false", "true"], ids=["plain", "compressed"])
+def test_what_is_sent_in_chunks_or_compressed_arrives_as_it_was_published(
+    mesh: LocalMesh, tmp_path: Path, compress: str, chunks: int
+) -> None:
+    body = message()
+    environment = {"GATEWAY_MESH__COMPRESS": compress, "GATEWAY_MESH__CHUNK_BYTES": str(len(body) // chunks + 1)}
+    with Gateway(tmp_path, mesh, **environment) as gateway:
+        gateway.subscribe_mailbox()
+        gateway.publish(body)
+        (one,) = collect(mesh, 1)
+    assert (one.body, one.content_type) == (body, "application/fhir+xml")
+    assert int(one.headers.get("mex-chunk-range", "1:1").partition(":")[2]) == chunks
+    details = requests.get(f"{mesh.url}/messageexchange/admin/message/{one.message_id}", timeout=5).json()
+    assert details.get("content_encoding", "") == ("gzip" if compress == "true" else "")
 
 
 @pytest.mark.parametrize("path", ["/inbox", "/outbox"], ids=["collecting", "sending"])
