@@ -68,6 +68,16 @@ def published(gateway: Gateway) -> DeliveryTrace:
     return gateway.events()[0].deliveries[0]
 
 
+@pytest.mark.fault("MESH refuses the mailbox (403) for a while", "sends are held back; all delivered once it is mended")
+@pytest.mark.fault("MESH asks for patience (425, 429)", "sends are held back for as long as it asks; delivered once")
+@pytest.mark.fault(
+    "MESH answers a send with 500, 502, 503 or 504, having taken it or not",
+    "asked before it is sent again; delivered once",
+)
+@pytest.mark.fault(
+    "MESH's answer to a send is lost, late, cut short or without an id", "asked before it is sent again; delivered once"
+)
+@pytest.mark.fault("MESH cannot be asked what became of a send", "asked until it answers; delivered once")
 @pytest.mark.parametrize(
     "orders",
     [
@@ -111,6 +121,7 @@ def test_a_fault_of_a_send_is_got_over_and_the_message_arrives_once(
     assert waiting(mesh, SUBSCRIBER_MAILBOX) == [ended.remote_id]
 
 
+@pytest.mark.fault("MESH goes away", "all delivered when it is back")
 def test_a_mesh_that_goes_away_loses_nothing(gateway: Gateway, mesh: LocalMesh, subscribed: str) -> None:
     mesh.stop()
     assert gateway.publish(message()).status_code == 202
@@ -131,6 +142,10 @@ def test_a_message_that_was_sent_twice_by_somebody_counts_as_delivered(
     assert len(waiting(mesh, SUBSCRIBER_MAILBOX)) == 1
 
 
+@pytest.mark.fault(
+    "MESH does not know a mailbox, or the mailbox does not take the workflow (417)",
+    "a dead letter at once, with MESH's code",
+)
 @pytest.mark.parametrize(
     ("mailbox", "says"),
     [
@@ -158,6 +173,11 @@ LIST = {"method": "GET", "path_contains": f"{GATEWAY_MAILBOX}/inbox"}
 ACKNOWLEDGE = {"method": "PUT", "path_contains": "/acknowledged"}
 
 
+@pytest.mark.fault(
+    "MESH fails, hangs or breaks off while the own mailbox is listed or read",
+    "collected at a later look; one event a message",
+)
+@pytest.mark.fault("MESH's answer to an acknowledgement is lost", "the message comes again and is no second event")
 @pytest.mark.parametrize(
     "order",
     [
@@ -208,6 +228,7 @@ def test_a_mailbox_that_mesh_refuses_is_left_alone_for_a_while(
     assert len(waiting(mesh, SUBSCRIBER_MAILBOX)) == 2
 
 
+@pytest.mark.fault("MESH's answer to a replay is lost", "the message before is not taken for it; delivered once more")
 def test_a_replay_whose_answer_is_lost_is_not_taken_for_the_message_before(
     gateway: Gateway, mesh: LocalMesh, subscribed: str
 ) -> None:

@@ -59,6 +59,9 @@ def test_a_message_whose_acknowledgement_was_lost_is_one_event(gateway: Gateway,
     mesh.clear_faults()
 
 
+@pytest.mark.fault(
+    "The gateway dies between keeping a message and acknowledging it", "it comes again and is no second event"
+)
 def test_a_message_is_not_acknowledged_before_it_is_kept(gateway: Gateway, mesh: LocalMesh) -> None:
     """The gateway dies between taking and acknowledging: it must find the message again, and take it once."""
     mesh.fault("delay", path_contains="/status/acknowledged", method="PUT", times=1, seconds=30)
@@ -72,6 +75,9 @@ def test_a_message_is_not_acknowledged_before_it_is_kept(gateway: Gateway, mesh:
     assert len(gateway.events()) == 1
 
 
+@pytest.mark.fault(
+    "A message in the own mailbox is no event", "kept in quarantine with the reason, and acknowledged; the others go on"
+)
 @pytest.mark.parametrize(
     ("body", "workflow", "reason"),
     [

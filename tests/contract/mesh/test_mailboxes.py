@@ -77,6 +77,10 @@ def test_what_is_sent_in_chunks_or_compressed_arrives_as_it_was_published(
     assert details.get("content_encoding", "") == ("gzip" if compress == "true" else "")
 
 
+@pytest.mark.fault(
+    "MESH hangs while the gateway is stopped",
+    "it ends within the set time; what was under way is resolved after the start",
+)
 @pytest.mark.parametrize("path", ["/inbox", "/outbox"], ids=["collecting", "sending"])
 def test_the_gateway_ends_in_time_while_mesh_hangs(mesh: LocalMesh, tmp_path: Path, path: str) -> None:
     environment = {"GATEWAY_DELIVERY__SHUTDOWN_SECONDS": "1", "GATEWAY_MESH__READ_SECONDS": "30"}
