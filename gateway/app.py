@@ -253,7 +253,8 @@ class Gateway:
         return channels
 
     async def _erase(self) -> None:
-        await Eraser(self.store, self.settings.retention).run()
+        if events := await Eraser(self.store, self.settings.retention).run():
+            log.info("erase", events=events)
 
     def _test_signal_jobs(self) -> list[Job]:
         seconds = self.settings.mns.test_signal_seconds

@@ -6,18 +6,16 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Mapping
 
-import structlog
-
 from gateway import clock
 from gateway.settings import RetentionSettings, Settings
 from gateway.store.base import Cutoffs, Retention
 from gateway.store.chosen import ask, tell
 
-log = structlog.get_logger()
 RUN_SECONDS = 3600.0
 _STEP = 50
 _REST = 4
 """After a step, this many times as long as it took is left to others."""
+_REST_SECONDS = 0.01
 _DAY_MS = 86_400_000
 
 
@@ -44,10 +42,8 @@ class Eraser:
         due = cutoffs(self._settings, now_ms)
         await self._store.tidy(now_ms)
         events = await self._erase_events(due)
-        rest = await self._erase_rest(due)
+        await self._erase_rest(due)
         await self._store.tidy(now_ms)
-        if events or rest:
-            log.info("retention", events=events, rest=rest)
         return events
 
     async def expired(self) -> Mapping[str, int]:
@@ -65,12 +61,11 @@ class Eraser:
             after = erased.last
             await asyncio.sleep((time.perf_counter() - started) * _REST)
 
-    async def _erase_rest(self, due: Cutoffs) -> int:
-        total = 0
-        while erased := await self._store.erase_rest(due, self._step):
-            total += erased
-            await asyncio.sleep(0.01)
-        return total
+    async def _erase_rest(self, due: Cutoffs) -> None:
+        erased = self._step
+        while erased:
+            erased = await self._store.erase_rest(due, self._step)
+            await asyncio.sleep(_REST_SECONDS)
 
 
 def run(settings: Settings, *, dry_run: bool) -> Iterator[str]:

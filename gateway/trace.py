@@ -14,7 +14,7 @@ from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.settings import StoreSettings
 from gateway.shown import delivery_shown
-from gateway.store.base import Answer, EventTrace, Store
+from gateway.store.base import Answer, Audit, EventTrace, Store
 from gateway.store.chosen import ask
 
 
@@ -42,7 +42,10 @@ def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> Non
         row_id = ids.parse(identity)
     except ValueError as error:
         raise ConfigurationError(f"{identity}: {error}") from None
-    trace, answers = ask(settings, lambda store: _known_of(store, row_id))
+    trace, answers, erased = ask(settings, lambda store: _known_of(store, row_id))
+    if trace is None and erased:
+        _print_erased(erased, as_json=as_json)
+        return
     if trace is None:
         raise ConfigurationError(f"{identity}: there is no such event")
     if as_json:
@@ -56,8 +59,25 @@ def print_event(settings: StoreSettings, identity: str, *, as_json: bool) -> Non
             console.print(f"  it is event {one['id']}")
 
 
-async def _known_of(store: Store, row_id: int) -> tuple[EventTrace | None, list[Answer]]:
-    return await store.trace(row_id), await store.answers(row_id)
+async def _known_of(store: Store, row_id: int) -> tuple[EventTrace | None, list[Answer], Audit | None]:
+    return await store.trace(row_id), await store.answers(row_id), await store.audit(row_id)
+
+
+def _print_erased(one: Audit, *, as_json: bool) -> None:
+    """What stays of an event that was kept for its time."""
+    told = {
+        "id": ids.show(one.row_id), "publisher_id": one.id, "type": one.type, "source": one.source,
+        "received": instant(ids.ms_of(one.row_id)), "face": one.face, "application": one.application, "erased": True,
+        "delivered": one.delivered, "dead": one.dead,
+    }  # fmt: skip
+    if as_json:
+        print_json(told)
+        return
+    facts = plain_table("name", "value")
+    facts.show_header = False
+    for name, value in told.items():
+        facts.add_row(name, str(value))
+    plain_console().print(facts)
 
 
 def _answer(one: Answer) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from mesh.sandbox.run import LocalMesh
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener, eventually, message, run
 from tests.postgres import PostgresServer
 from tests.test_crash import Load
+from tests.test_docs import commands
 
 SHORT_LEASES = {
     "GATEWAY_DELIVERY__WEBHOOK_SECONDS": "1",
@@ -80,6 +81,10 @@ def few_came_twice(arrived: Counter[bytes], ends: int) -> None:
     assert sum(times - 1 for times in arrived.values()) <= ends * ON_THE_WAY
 
 
+@pytest.mark.fault(
+    "Each of three nodes is killed (kill -9) in turn under load",
+    "all delivered; what was on its way may come twice",
+)
 def test_each_node_in_turn_is_killed_under_load(tmp_path: Path, url: str, listener: Listener) -> None:
     with nodes(tmp_path, url, 3, **SHORT_LEASES) as gateways:
         gateways[0].subscribe_webhook(listener.url)
@@ -93,6 +98,10 @@ def test_each_node_in_turn_is_killed_under_load(tmp_path: Path, url: str, listen
         assert {one.state for trace in gateways[0].events() for one in trace.deliveries} == {"delivered"}
 
 
+@pytest.mark.fault(
+    "A node stands still under load (SIGSTOP) beyond its leases, and wakes",
+    "another delivers what it held; all delivered, and none undone",
+)
 def test_a_node_that_stands_still_beyond_its_lease_undoes_nothing(tmp_path: Path, url: str, listener: Listener) -> None:
     with nodes(tmp_path, url, 2, **SHORT_LEASES) as (stalled, other):
         stalled.subscribe_webhook(listener.url)
@@ -114,6 +123,10 @@ async def _unfinished(store: object) -> int:
     return int(rows[0][0])
 
 
+@pytest.mark.fault(
+    "PostgreSQL is restarted, and crashes, under load",
+    "publishers are answered 503 with Retry-After while it is away; all delivered, without a restart of the gateways",
+)
 def test_postgresql_is_restarted_and_crashes_under_load(tmp_path: Path, listener: Listener) -> None:
     with PostgresServer(fsync=True) as server, nodes(tmp_path, server.database(), 2, **SHORT_LEASES) as gateways:
         gateways[0].subscribe_webhook(listener.url)
@@ -178,6 +191,20 @@ def test_a_node_may_only_deliver(tmp_path: Path, url: str, listener: Listener) -
         serving.start()
 
 
+def test_the_commands_for_postgresql_work(postgres: PostgresServer) -> None:
+    own = {"GATEWAY_STORE__URL": postgres.database("template0")}
+    migrate, _, _, dry_run = commands("how-to/run-on-postgresql.md")
+    export, migrate = migrate.splitlines()
+    assert export.startswith("export GATEWAY_STORE__URL=postgresql://")
+    for command in (migrate, dry_run.strip()):
+        program, *arguments = command.split()
+        assert program == ".venv/bin/gateway"
+        done = run(*arguments, **own)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == "0 events would be erased\n"
+    assert run("retention", "run", **own).stdout == "0 events erased\n"
+
+
 def test_a_database_that_is_not_migrated_stops_the_start_with_one_line(postgres: PostgresServer) -> None:
     empty = {"GATEWAY_STORE__URL": postgres.database("template0")}
     done = run("serve", **empty)
@@ -202,6 +229,10 @@ def test_a_worker_of_a_sqlite_store_is_refused(tmp_path: Path) -> None:
 
 
 @pytest.mark.soak
+@pytest.mark.fault(
+    "Nodes are killed and started for five minutes under load",
+    "all delivered; at most 0.5 % twice",
+)
 def test_nodes_come_and_go_for_five_minutes(tmp_path: Path, url: str, listener: Listener) -> None:
     """As many events as this machine's publishers can send; it says how many that were."""
     with nodes(tmp_path, url, 3, **SHORT_LEASES) as gateways:

@@ -9,7 +9,7 @@ from gateway.events import Delivery, Event, Original
 from gateway.ids import Ids
 from gateway.retention import Eraser
 from gateway.settings import RetentionSettings
-from gateway.store.base import Acceptance, Audit, InboxMessage, Room, Store
+from gateway.store.base import Acceptance, Answer, Audit, InboxMessage, Room, Store
 from tests.samples import delivery, event, subscription, verdict
 from tests.store.acts import LATER
 
@@ -110,6 +110,15 @@ async def test_inbox_messages_and_deleted_subscriptions_go_with_the_longest_kept
     assert await store.subscription(stays.id)
     assert await store.inbox("old") is None
     assert await store.inbox("young")
+
+
+async def test_acknowledgements_go_with_what_they_acknowledge(store: Store) -> None:
+    old, _ = await keep(store, 4)
+    answer = Answer(old.row_id, event().row_id, now_ms(), "local", "business", "ok")
+    await store.add_answer(answer)
+    assert await store.answers(old.row_id) == [answer]
+    await erase(store)
+    assert await store.answers(old.row_id) == []
 
 
 async def test_nothing_of_the_patient_stays(store: Store) -> None:

@@ -80,6 +80,7 @@ REST = (
     f"DELETE FROM subscription_resources WHERE subscription_id IN {_DELETED}",  # noqa: S608
     f"DELETE FROM subscriptions WHERE id IN {_DELETED}",  # noqa: S608
 )
+REST_OF_ANSWERS = "DELETE FROM answers WHERE ctid = ANY (ARRAY(SELECT ctid FROM answers WHERE event_id < $1 LIMIT $2))"
 REST_OF_AUDIT = "DELETE FROM audit WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit WHERE id < $1 LIMIT $2))"
 AUDIT = (
     "SELECT id, COALESCE(uuid::text, name), type, source, face, application, delivered, dead"
@@ -105,8 +106,9 @@ class Retention(Engine):
         return Erasure(await self._transact(lambda connection: _erase(connection, found)), found[-1])
 
     async def erase_rest(self, cutoffs: Cutoffs, limit: int) -> int:
-        rest = [await self._execute(statement, cutoffs.earliest_ms, limit) for statement in REST]
-        return sum(rest) + await self._execute(REST_OF_AUDIT, first_at(cutoffs.audit_ms), limit)
+        rest = [(statement, cutoffs.earliest_ms) for statement in REST]
+        rest += [(REST_OF_ANSWERS, first_at(cutoffs.earliest_ms)), (REST_OF_AUDIT, first_at(cutoffs.audit_ms))]
+        return sum([await self._execute(statement, before, limit) for statement, before in rest])
 
     async def tidy(self, now_ms: int) -> None:
         await self._run(lambda connection: partitions.make(connection, now_ms))

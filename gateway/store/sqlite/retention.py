@@ -48,6 +48,10 @@ REST = (
     f"DELETE FROM subscription_resources WHERE subscription_id IN {_DELETED}",  # noqa: S608
     f"DELETE FROM subscriptions WHERE id IN {_DELETED}",  # noqa: S608
 )
+REST_OF_ANSWERS = (
+    "DELETE FROM answers WHERE (event_id, answer_id) IN"
+    " (SELECT event_id, answer_id FROM answers WHERE event_id < ? LIMIT ?)"
+)
 REST_OF_AUDIT = "DELETE FROM audit WHERE id IN (SELECT id FROM audit WHERE id < ? ORDER BY id LIMIT ?)"
 AUDIT = (
     "SELECT id, event_id, type, source, face, application, delivered, dead FROM audit JOIN audit_kinds USING (kind)"
@@ -104,8 +108,9 @@ def _erase(connection: sqlite3.Connection, found: list[rows.Row]) -> int:
 
 
 def _erase_rest(connection: sqlite3.Connection, cutoffs: Cutoffs, limit: int) -> int:
-    rest = (connection.execute(statement, (cutoffs.earliest_ms, limit)).rowcount for statement in REST)
-    return sum(rest) + connection.execute(REST_OF_AUDIT, (first_at(cutoffs.audit_ms), limit)).rowcount
+    rest = [(statement, cutoffs.earliest_ms) for statement in REST]
+    rest += [(REST_OF_ANSWERS, first_at(cutoffs.earliest_ms)), (REST_OF_AUDIT, first_at(cutoffs.audit_ms))]
+    return sum(connection.execute(statement, (before, limit)).rowcount for statement, before in rest)
 
 
 def _give_back(connection: sqlite3.Connection) -> int:
