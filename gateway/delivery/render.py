@@ -17,6 +17,7 @@ from gateway.fhir.validate import validate
 from gateway.fhir.xml import render_xml
 from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
+from gateway.mapping.module import Module
 from gateway.mapping.modules import Modules
 
 _MODULE_FORMS: Mapping[Form, Form] = {"hydrated-signal": "mns-signal"}
@@ -31,6 +32,7 @@ class Renderer:
         self._modules, self._catalogue = modules, catalogue
         self._base_url, self._instance, self._mns_path = base_url, instance, mns_path
         self._topics = Topics(catalogue, base_url)
+        self._checked = _Checked()
 
     def inputs(self, event: Event, delivery: Delivery) -> Mapping[str, str]:
         """The forms of what the mapping module for `delivery` reads besides the event, by their names."""
@@ -65,7 +67,11 @@ class Renderer:
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {form}")
         output = module.apply(event.attributes(), self._context(event, delivery), retrieved.inputs)
-        return _written(output, form, event.dataref, retrieved.hydrated)
+        if retrieved.hydrated is None and self._checked.get(event.row_id, form) is module:
+            return _encoded(output, form)
+        written = _written(output, form, event.dataref, retrieved.hydrated)
+        self._checked.keep(event.row_id, form, module)
+        return written
 
     def _context(self, event: Event, delivery: Delivery) -> Context:
         event_type = self._catalogue[event.type]
@@ -84,7 +90,7 @@ def _written(
 ) -> tuple[bytes, str]:
     """What a mapping module has made, as a body and its media type; a Refusal if it is not what the form asks for."""
     if form == "cloudevent":
-        return render_json(output), CLOUDEVENT
+        return _encoded(output, form)
     tables = load("STU3" if form == "nems-message" else "R4")
     issues = validate(output, tables)
     if hydrated is not None:
@@ -93,7 +99,33 @@ def _written(
     issues += signal_faults(output) if form == "mns-signal" else []
     if errors := [issue for issue in issues if issue.severity == "error"]:
         raise Refusal(errors)
-    return (render_xml(output, tables), XML) if form == "nems-message" else (render_json(output), JSON)
+    return _encoded(output, form)
+
+
+def _encoded(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
+    if form == "cloudevent":
+        return render_json(output), CLOUDEVENT
+    return (render_xml(output, load("STU3")), XML) if form == "nems-message" else (render_json(output), JSON)
+
+
+class _Checked:
+    """Which events were found valid in which forms lately, as which module writes them: the deliveries of an event in
+    one form differ by the UUID of the notification alone, so one of them is checked for all.
+    """
+
+    def __init__(self, room: int = 1024) -> None:
+        self._room = room
+        self._modules: dict[tuple[int, Form], Module] = {}
+
+    def get(self, row_id: int, form: Form) -> Module | None:
+        """The module that wrote it."""
+        return self._modules.get((row_id, form))
+
+    def keep(self, row_id: int, form: Form, module: Module) -> None:
+        """Remember it, and forget the oldest when there are too many."""
+        self._modules[row_id, form] = module
+        if len(self._modules) > self._room:
+            del self._modules[next(iter(self._modules))]
 
 
 def _hydrated(dataref: str | None, resource: dict[str, Any]) -> dict[str, Any]:

@@ -24,7 +24,9 @@ from tests.bench.report import Results, Round
 SCENARIOS: dict[str, scenarios.Scenario] = {
     report.ECHO_JSON: scenarios.echo("json"),
     report.ACCEPT_JSON: scenarios.accept("json"),
-    report.DELIVER: scenarios.deliver,
+    report.DELIVER: scenarios.deliver_to(1),
+    report.FAN_OUT: scenarios.deliver_to(10),
+    report.BARE_POSTS: scenarios.post,
     report.TOGETHER: scenarios.commit("together"),
     report.ECHO_XML: scenarios.echo("xml"),
     report.ACCEPT_XML: scenarios.accept("xml"),

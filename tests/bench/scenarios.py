@@ -74,19 +74,37 @@ def accept_cloudevent(folder: Path, seconds: float) -> Measure:
     return measured
 
 
-def deliver(folder: Path, seconds: float) -> Measure:
-    """One R4 subscription: events published, stored, mapped out and posted to a webhook, until the last is received."""
-    with Receiver(folder) as receiver, Gateway(folder) as gateway:
-        _subscribe(gateway, f"http://127.0.0.1:{receiver.port}/signals")
-        warm = load(gateway.port, "json", seconds * WARM_UP, "202").count
-        _await_deliveries(gateway, receiver, warm)
-        before = gateway.cpu_seconds()
-        published = load(gateway.port, "json", seconds, "202")
-        received = _await_deliveries(gateway, receiver, warm + published.count)
-        cpu_us = _cpu_us(before, gateway.cpu_seconds(), published.count)
-        _expect("202 answers", warm + published.count, _stored(gateway.database))
-    detail = {"published_per_second": published.count / published.seconds, "drain_seconds": received - published.ended}
-    return Measure(published.count, received - published.started, cpu_us, detail)
+def deliver_to(webhooks: int) -> Scenario:
+    """So many R4 subscriptions: events published, stored, mapped out and posted to a webhook for each, until the last is
+    received. What is counted are deliveries.
+    """
+
+    def run(folder: Path, seconds: float) -> Measure:
+        with Receiver(folder) as receiver, Gateway(folder) as gateway:
+            for number in range(webhooks):
+                _subscribe(gateway, f"http://127.0.0.1:{receiver.port}/signals/{number}")
+            warm = load(gateway.port, "json", seconds * WARM_UP, "202").count
+            _await_deliveries(gateway, receiver, warm * webhooks)
+            before = gateway.cpu_seconds()
+            published = load(gateway.port, "json", seconds, "202")
+            deliveries = published.count * webhooks
+            received = _await_deliveries(gateway, receiver, warm * webhooks + deliveries)
+            cpu_us = _cpu_us(before, gateway.cpu_seconds(), deliveries)
+            _expect("202 answers", warm + published.count, _stored(gateway.database))
+        drain = received - published.ended
+        detail = {"published_per_second": published.count / published.seconds, "drain_seconds": drain}
+        return Measure(deliveries, received - published.started, cpu_us, detail)
+
+    return run
+
+
+def post(folder: Path, seconds: float) -> Measure:
+    """aiohttp alone posts a signal again and again to the receiver, as many at once as the gateway does to ten webhooks:
+    what deliveries cannot be quicker than.
+    """
+    with Receiver(folder) as receiver:
+        made = tool("tests.bench.posts", str(receiver.port), str(seconds), seconds=seconds)
+    return Measure(made["posts"], made["seconds"], made["cpu_seconds"] / made["posts"] * 1e6)
 
 
 def commit(how: str) -> Scenario:
