@@ -17,6 +17,7 @@ from gateway.events import Face
 from gateway.sealing import Sealer
 from gateway.signing import Secret, new_secret, rotated
 from gateway.subscriptions.changes import Changes
+from gateway.subscriptions.facts import lacks_postcodes
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.private import NOTHING, packed, unpacked
 from gateway.subscriptions.subscription import Entry, Kind, Subscription, SubscriptionState, Terms
@@ -223,6 +224,9 @@ class Book:
                 await self._catch_up()
             self._hold(subscription)
         metrics.subscriptions(len(self.index))
+        if lacks_postcodes(subscription.entry.terms.criterion, self.index.reference):
+            # It is taken all the same: they may be loaded later.
+            log.warning("reference-lacking", dataset="postcodes", subscription_id=subscription.id)
 
     async def _added(self, subscription: Subscription) -> bool:
         """Keep it; False when another node has made a change that is to be looked at first."""

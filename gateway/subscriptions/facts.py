@@ -21,6 +21,7 @@ from collections.abc import Callable, Sequence
 
 from gateway.events import Event
 from gateway.reference.data import Area, Reference
+from gateway.subscriptions.criteria import Criterion, comparisons
 
 _Found = tuple["Sequence[str] | None", str]
 
@@ -147,7 +148,12 @@ _PATIENT: dict[str, Callable[[EventFacts], _Found]] = {
     "patient.sub_icb": EventFacts._sub_icb,
     "patient.country": EventFacts._country,
 }
-KEYS = frozenset(_PATIENT)
+_OF_POSTCODES = frozenset({"patient.local_authority", "patient.sub_icb", "patient.country"})
+
+
+def lacks_postcodes(criterion: Criterion, reference: Reference) -> bool:
+    """Whether a criterion asks for what nobody can know before postcodes are loaded."""
+    return reference.postcodes is None and any(one.key in _OF_POSTCODES for one in comparisons(criterion))
 
 
 def _text(value: object) -> str:

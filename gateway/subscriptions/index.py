@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 
 from gateway.events import Event
 from gateway.reference.data import Reference
+from gateway.subscriptions.buckets import Buckets
 from gateway.subscriptions.facts import EventFacts
-from gateway.subscriptions.shelf import Shelf
 from gateway.subscriptions.subscription import Entry
 
 
@@ -21,7 +21,7 @@ class Index:
     def __init__(self, entries: Iterable[Entry] = (), reference: Reference | None = None) -> None:
         self.reference = reference or Reference()
         self._by_id: dict[str, Entry] = {}
-        self._shelves: dict[str, Shelf] = {}
+        self._by_type: dict[str, Buckets] = {}
         self.revision = 0
         """How far it has followed the store."""
         for entry in entries:
@@ -33,44 +33,43 @@ class Index:
     def __contains__(self, subscription_id: object) -> bool:
         return subscription_id in self._by_id
 
-    def __iter__(self) -> Iterator[Entry]:
-        return iter(list(self._by_id.values()))
-
     def add(self, entry: Entry) -> None:
         """Let it match from now on, instead of one of the same id."""
         if entry.id in self._by_id:
             self.remove(entry.id)
         self._by_id[entry.id] = entry
         for event_type in entry.terms.event_types:
-            shelf = self._shelves.get(event_type)
-            if shelf is None:
-                shelf = self._shelves[event_type] = Shelf()
-            shelf.add(entry)
+            buckets = self._by_type.get(event_type)
+            if buckets is None:
+                buckets = self._by_type[event_type] = Buckets()
+            buckets.add(entry)
 
     def remove(self, subscription_id: str) -> None:
         """Let it match no more; nothing happens when it is not there."""
         entry = self._by_id.pop(subscription_id, None)
-        for event_type in entry.terms.event_types if entry else ():
-            self._shelves[event_type].remove(entry)
+        if entry is None:
+            return
+        for event_type in entry.terms.event_types:
+            self._by_type[event_type].remove(entry)
 
     def match(self, event: Event) -> list[Entry]:
         """The subscriptions that `event` is for."""
-        shelf = self._shelves.get(event.type)
-        if shelf is None:
+        buckets = self._by_type.get(event.type)
+        if buckets is None:
             return []
         facts = EventFacts(event, self.reference)
         now_ms = event.received_ms
         return [
             entry
-            for entry in shelf.candidates(event.subject, facts)
+            for entry in buckets.candidates(event.subject, facts)
             if ((meets := entry.terms.meets) is None or meets(facts)) and entry.matches(now_ms)
         ]
 
     def twin_of(self, entry: Entry, now_ms: int) -> Entry | None:
         """One of the same application that would deliver the same events to the same endpoint in the same form."""
-        shelf = self._shelves.get(entry.terms.event_types[0])
+        buckets = self._by_type.get(entry.terms.event_types[0])
         wanted = _identity(entry)
-        for other in shelf.alike(entry) if shelf else ():
+        for other in buckets.alike(entry) if buckets else ():
             if _identity(other) == wanted and not other.has_ended(now_ms):
                 return other
         return None

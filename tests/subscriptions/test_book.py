@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 from cryptography.fernet import Fernet
+from structlog.testing import capture_logs
 
 from gateway.clock import now_ms
 from gateway.errors import ConfigurationError, Refusal, Unavailable
+from gateway.reference.data import postcodes_of
 from gateway.sealing import Sealer
 from gateway.signing import Secret
 from gateway.store.base import Acceptance
@@ -174,3 +176,12 @@ async def test_events_are_for_a_subscription_in_error_unless_its_endpoint_never_
     made = delivery(told, form="r4-id-only", subscriptions=(one.id,))
     await store.accept(Acceptance(told, [made]))
     assert await store.event_counts([one.id]) == {one.id: 1}
+
+
+async def test_a_subscription_that_cannot_match_before_data_are_loaded_is_warned_of(book: Book, index: Index) -> None:
+    with capture_logs() as logs:
+        await book.add(subscription(filter="patient.country = 'E92000001'"))
+        await book.add(subscription(filter="patient.practice = 'A91720'"))
+        index.reference.postcodes = postcodes_of([])
+        await book.add(subscription(filter="patient.country = 'W92000004'"))
+    assert [one["dataset"] for one in logs if one["event"] == "reference-lacking"] == ["postcodes"]

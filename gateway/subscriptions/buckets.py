@@ -1,4 +1,4 @@
-"""The subscriptions to one event type, laid out so that an event finds those it may match without asking the others."""
+"""The subscriptions to one event type, in buckets: an event finds those it may match without asking the others."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gateway.subscriptions.subscription import Entry
 _Held = dict[str, Entry]
 
 
-class Shelf:
+class Buckets:
     """Explicit subscriptions stand under their NHS number; generic ones under the value that their criterion asks of
     the fact by which fewest others stand there already, or apart when it asks for no value.
     """
@@ -38,10 +38,8 @@ class Shelf:
         for key, value in offered:
             self._anchored.setdefault(key, {}).setdefault(value, {})[entry.id] = entry
 
-    def remove(self, entry: Entry | None) -> None:
+    def remove(self, entry: Entry) -> None:
         """Take it out."""
-        if entry is None:
-            return
         if entry.subject is not None:
             self._remove_explicit(entry.subject, entry)
             return
