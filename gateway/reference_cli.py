@@ -14,14 +14,18 @@ from gateway.options import AsJson, Config
 from gateway.reference.version import Dataset, ReferenceVersion
 
 app = typer.Typer(
-    no_args_is_help=True, help="Practices and postcodes, which the rules of generic NEMS subscriptions look up."
+    no_args_is_help=True,
+    help="Practices, postcodes and suppliers, which the criteria of subscriptions look up.",
 )
 
 
 @app.command()
 def load(
     dataset: Annotated[
-        Dataset, typer.Argument(help="`practices`: epraccur of ODS. `postcodes`: ONSPD, NSPL or NHSPD.")
+        Dataset,
+        typer.Argument(
+            help="`practices`: epraccur of ODS. `postcodes`: ONSPD, NSPL or NHSPD. `suppliers`: organisation, supplier."
+        ),
     ],
     file: Annotated[Path, typer.Argument(help="The CSV, or the zip file it is published in.")],
     config: Config = None,
@@ -29,13 +33,16 @@ def load(
     """Load a file into the store, in place of the one before. Gateways that run take it up within
     `reference.reload_seconds`.
     """
-    from gateway.reference import packing, postcodes, practices
+    from gateway.reference import packing, postcodes, practices, suppliers
     from gateway.store.chosen import ask
 
     began = time.monotonic()
     if dataset == "practices":
         found = practices.read(file)
         rows, body = len(found), packing.pack_practices(found)
+    elif dataset == "suppliers":
+        listed = suppliers.read(file)
+        rows, body = len(listed), packing.pack_suppliers(listed)
     else:
         directory = postcodes.read(file, lambda count: typer.echo(f"{count} rows", err=True))
         rows, body = len(directory), packing.pack_postcodes(directory)

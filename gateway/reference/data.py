@@ -49,6 +49,7 @@ class Reference:
 
     practices: Mapping[str, Practice] | None = None
     postcodes: Postcodes | None = None
+    suppliers: Mapping[str, str] | None = None
 
 
 def number_of(postcode: str) -> int:

@@ -10,7 +10,7 @@ import structlog
 
 from gateway.errors import ConfigurationError
 from gateway.reference.data import Reference
-from gateway.reference.packing import unpack_postcodes, unpack_practices
+from gateway.reference.packing import unpack_postcodes, unpack_practices, unpack_suppliers
 from gateway.reference.version import Dataset, ReferenceVersion
 
 log = structlog.get_logger()
@@ -52,12 +52,17 @@ class Keeper:
             if body is None:
                 continue
             try:
-                if one.dataset == "practices":
-                    self._reference.practices = unpack_practices(body)
-                else:
-                    self._reference.postcodes = unpack_postcodes(body)
+                self._put(one.dataset, body)
             except (msgspec.MsgspecError, ValueError):
                 raise ConfigurationError(f"reference data: the {one.dataset} kept are none; load them again") from None
             self._held[one.dataset] = one.version
             taken.append(one)
         return taken
+
+    def _put(self, dataset: Dataset, body: bytes) -> None:
+        if dataset == "practices":
+            self._reference.practices = unpack_practices(body)
+        elif dataset == "suppliers":
+            self._reference.suppliers = unpack_suppliers(body)
+        else:
+            self._reference.postcodes = unpack_postcodes(body)

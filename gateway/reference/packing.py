@@ -11,6 +11,7 @@ import msgspec
 from gateway.reference.data import Area, Postcodes, Practice
 
 _practices = msgspec.msgpack.Decoder(dict[str, tuple[str, str]])
+_suppliers = msgspec.msgpack.Decoder(dict[str, str])
 _postcodes = msgspec.msgpack.Decoder(tuple[list[Area], bytes, bytes])
 
 
@@ -22,6 +23,16 @@ def pack_practices(practices: Mapping[str, Practice]) -> bytes:
 def unpack_practices(body: bytes) -> dict[str, Practice]:
     """What `pack_practices` made."""
     return {code: Practice(*one) for code, one in _practices.decode(body).items()}
+
+
+def pack_suppliers(suppliers: Mapping[str, str]) -> bytes:
+    """Suppliers by the ODS codes of organisations."""
+    return msgspec.msgpack.encode(dict(suppliers))
+
+
+def unpack_suppliers(body: bytes) -> dict[str, str]:
+    """What `pack_suppliers` made."""
+    return _suppliers.decode(body)
 
 
 def pack_postcodes(postcodes: Postcodes) -> bytes:

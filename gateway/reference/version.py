@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-Dataset = Literal["practices", "postcodes"]
-DATASETS: tuple[Dataset, ...] = ("practices", "postcodes")
+Dataset = Literal["practices", "postcodes", "suppliers"]
+DATASETS: tuple[Dataset, ...] = ("practices", "postcodes", "suppliers")
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,9 @@ A criterion's key is the name of a filtering attribute, or one of these:
     patient.sub_icb           the codes of the ICB sub-location (once CCG) that the home is or was in
     patient.country           the code of the country that the home is or was in
 
+A filtering attribute `<name>_manufacturer_org` that the publisher did not fill is the supplier of the organisation that
+`<name>` names.
+
 The message gives the birth date, the practice and the postcodes, where it holds them (`Event.demographics`); the rest
 is looked up in reference data. What cannot be known has no values and a reason.
 """
@@ -18,10 +21,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Sequence
+from typing import Final
 
 from gateway.events import Event
 from gateway.reference.data import Area, Reference
 from gateway.subscriptions.criteria import Criterion, comparisons
+
+MANUFACTURER: Final = "_manufacturer_org"
+"""What the names of enriched filters of MNS end with; what is before it names a filter that holds an ODS code."""
 
 _Found = tuple["Sequence[str] | None", str]
 
@@ -52,6 +59,8 @@ class EventFacts:
         if derive is not None:
             return derive(self)
         value = self._event.filtering.get(key)
+        if value is None and key.endswith(MANUFACTURER):
+            return self._manufacturer(key.removesuffix(MANUFACTURER))
         if value is None:
             return None, f"the event has no {key}"
         return tuple(map(_text, value if isinstance(value, list) else [value])), ""
@@ -59,6 +68,15 @@ class EventFacts:
     def _told(self, name: str) -> list[str]:
         """What the message says; rarely more than one value."""
         return self._event.demographics.get(name) or []
+
+    def _manufacturer(self, organisation: str) -> _Found:
+        """The suppliers of the organisations that the event names by that filter (MNS, "Filter enrichment")."""
+        codes, why = self(organisation), self.lack(organisation)
+        suppliers = self._reference.suppliers
+        if codes is None or suppliers is None:
+            return None, why or "no suppliers are loaded"
+        found = tuple(supplier for code in codes if (supplier := suppliers.get(code.upper())))
+        return (found, "") if found else (None, f"the suppliers loaded do not know {organisation}")
 
     def _age(self) -> _Found:
         at = self._event.time

@@ -17,13 +17,11 @@ from gateway.faces.mns.attributes import issue
 from gateway.nhs_number import is_nhs_number
 from gateway.subscriptions.criteria import ORDERS, AllOf, Comparison, Criterion, comparisons, render
 from gateway.subscriptions.criteria_parser import parse
+from gateway.subscriptions.facts import MANUFACTURER
 
 EVENT_TYPE: Final = "eventType"
 NHS_NUMBER: Final = "nhsnumber"
 """The filter that names the patient: it makes the subscription explicit."""
-MANUFACTURER: Final = "_manufacturer_org"
-"""What the names of enriched filters end with: the supplier of the system of the organisation before it."""
-
 _WHOLE: Final = re.compile(r"[+-]?\d+")
 _IS: Final[Mapping[str, Callable[[str], object]]] = {
     "string": lambda _: True,
