@@ -7,6 +7,9 @@ from pathlib import Path
 
 from mesh.mailbox import Mailbox
 from mesh.sandbox.run import LocalMesh
+from tests.contract.r4.acts import FHIR, create, extension, topical
+from tests.contract.r4.test_incoming import changed
+from tests.contract.r4.test_incoming import event as told_event
 from tests.harness import (
     NEMS_HEADERS,
     SUBSCRIBER_MAILBOX,
@@ -79,8 +82,21 @@ def _exercise(gateway: Gateway, mesh: LocalMesh, listener: Listener) -> None:
     gateway.http.get("/STU3/Subscription/9990009996", headers={**NEMS_HEADERS, **subscriptions_api("Get")})
     gateway.http.get("/R4/Subscription?patient=9990009996")
     gateway.http.get("/nowhere/9990009996")
-    eventually(lambda: len(gateway.events()) == 3)
+    _use_r4(gateway, listener)
+    eventually(lambda: len(gateway.events()) == 4)
     eventually(lambda: all(one.ended_ms for trace in gateway.events() for one in trace.deliveries))
+
+
+def _use_r4(gateway: Gateway, listener: Listener) -> None:
+    """Subscribe to a patient, be refused, and be told of that patient by another server, well and badly."""
+    for search in ("subject=9990009996", "subject=9990009997", "CANARYBIRD=9990009996"):
+        filters = {"extension": [extension("backport-filter-criteria", valueString=search)]}
+        create(gateway, topical(listener.url, _criteria=filters))
+    told = changed(
+        type="event-notification", events_since_subscription_start="1", more=[told_event(patient="9990009996")]
+    )
+    for body in (told, told[:-20], told.replace(b"pds-change-of-gp-1", b"CANARYBIRD")):
+        gateway.http.post("/R4/$process-notification", content=body, headers=FHIR)
 
 
 def _send(mesh: LocalMesh, body: bytes) -> None:

@@ -74,7 +74,7 @@ def one_by_one(bundle: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for event in events:
         told = [one for one in parameters if one["name"] != "notification-event" or one is event]
         status = first | {"resource": first["resource"] | {"parameter": told}}
-        foci = {part["valueReference"].get("reference") for part in event["part"] if part["name"] == "focus"}
+        foci = {part.get("valueReference", {}).get("reference") for part in event["part"] if part["name"] == "focus"}
         entries = [entry for entry in others if entry.get("fullUrl") in foci]
         yield bundle | {"entry": [status, *entries]}
 

@@ -138,7 +138,21 @@ def parse(body: bytes) -> dict[str, Any]:
     if resource.get("resourceType") != "Subscription":
         raise Refusal.because("INVALID_RESOURCE", "must be a Subscription", "resource")
     check(resource, R4)
+    _require_values(resource)
     return resource
+
+
+def _require_values(resource: dict[str, Any]) -> None:
+    """FHIR lets an extension stand for the value of an element that must be there; here it has to have one."""
+    channel = resource["channel"]
+    for path, value in (
+        ("status", resource.get("status")),
+        ("criteria", resource.get("criteria")),
+        ("channel.type", channel.get("type")),
+        *((f"channel.header[{index}]", one) for index, one in enumerate(channel.get("header", []))),
+    ):
+        if not value:
+            raise Refusal.because("INVALID_RESOURCE", "must have a value", f"Subscription.{path}")
 
 
 def _authorise(application: Application, event_type: EventType, kind: Kind) -> None:
