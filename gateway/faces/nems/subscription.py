@@ -109,16 +109,17 @@ class Subscriptions:
     def _subscription(
         self, resource: dict[str, Any], application: Application, body: bytes, media_type: str
     ) -> tuple[Subscription, tuple[EventType, ...]]:
-        if resource["status"] != "requested":
+        # An extension may stand for a value that has to be there.
+        if resource.get("status") != "requested":
             raise _invalid("status", "must be requested")
         channel = resource["channel"]
-        if channel["type"] != "message":
+        if channel.get("type") != "message":
             raise _invalid("channel.type", "must be message")
         mailbox = channel.get("endpoint") or ""
         if not re.fullmatch(r"[A-Za-z0-9]{1,100}", mailbox):
             raise _invalid("channel.endpoint", "must be a MESH mailbox id")
         ods_code = _ods_code(resource)
-        criteria = nems_criteria.parse(resource["criteria"], self._catalogue)
+        criteria = nems_criteria.parse(resource.get("criteria", ""), self._catalogue)
         _authorise(application, criteria, mailbox, ods_code)
         subscription = Subscription(
             id=uuid.uuid4().hex,

@@ -352,3 +352,11 @@ def test_closed_a_subscription_is_its_makers_only(closed: Gateway) -> None:
         answer = closed.http.request(verb.upper(), place, headers=sent)
         assert told(answer)[:2] == (403, "ACCESS_DENIED")
     assert closed.http.get(place, headers=headers("Get")).status_code == 200
+
+
+@pytest.mark.parametrize("element", ["status", "criteria", "type"])
+def test_an_extension_does_not_stand_for_a_value_that_has_to_be_there(gateway: Gateway, element: str) -> None:
+    extended = rf'<{element}><extension url="http://example.org/"><valueString value="x"/></extension></{element}>'
+    content = re.sub(rf'<{element} value="[^"]*"/>', extended, body().decode(), count=1)
+    assert extended in content
+    assert create(gateway, content.encode()).status_code == (400 if element == "criteria" else 422)
