@@ -113,3 +113,20 @@ def test_subscribing_by_webhook_works(tmp_path: Path, listener: Listener) -> Non
         own["$ID"] = made["id"]
         assert '"query-event"' in run(in_place_of(events, own))
         assert '"active"' in run(in_place_of(status, own))
+
+
+def test_the_how_to_of_reference_data_works(tmp_path: Path) -> None:
+    (tmp_path / "epraccur.zip").write_bytes(files.epraccur())
+    (tmp_path / "ONSPD_MAY_2026.zip").write_bytes(files.headed(files.ONSPD))
+    (loading,) = commands("how-to/load-reference-data.md")
+    own = {
+        "gateway ": f"{sys.executable} -m gateway ",
+        " epraccur": f" {tmp_path}/epraccur",
+        " ONSPD": f" {tmp_path}/ONSPD",
+    }
+    said = run(
+        f"export GATEWAY_STORE__URL=sqlite:///{tmp_path}/gateway.db\n{sys.executable} -m gateway migrate\n"
+        + in_place_of(loading, own)
+    )
+    assert "loaded 2 practices from epraccur.zip" in said
+    assert "loaded 3 postcodes from ONSPD_MAY_2026.zip" in said
