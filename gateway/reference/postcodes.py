@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from gateway.errors import ConfigurationError
@@ -55,14 +56,17 @@ def read(path: Path, each: Callable[[int], None] = lambda _: None) -> Postcodes:
                 f"{path}: not a directory of postcodes: its first row is neither headings (pcds, oslaua or lad25cd,"
                 " ctry, sicbl or ccg …) nor one of the NHS Postcode Directory"
             )
-        found = postcodes_of(_areas(_counted([] if columns is not _NHSPD else [first], rows, each), columns, ods_codes))
+        every = chain([first] if columns is _NHSPD else [], rows)
+        try:
+            found = postcodes_of(_areas(_counted(every, each), columns, ods_codes))
+        except OverflowError:
+            raise ConfigurationError(f"{path}: has too many different areas for a directory of postcodes") from None
     if not len(found):
         raise ConfigurationError(f"{path}: there is no postcode in it")
     return found
 
 
-def _counted(first: Iterable[list[str]], rows: Rows, each: Callable[[int], None]) -> Iterator[list[str]]:
-    yield from first
+def _counted(rows: Rows, each: Callable[[int], None]) -> Rows:
     for number, row in enumerate(rows, 1):
         if number % 100_000 == 0:
             each(number)
