@@ -44,7 +44,7 @@ SETTINGS = {
 def place(url: str) -> str:
     """Which database `url` names, without the password: for messages."""
     parts = urlsplit(url)
-    return f"postgresql://{parts.hostname or ''}{f':{parts.port}' if parts.port else ''}{parts.path}"
+    return f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
 
 
 @contextlib.asynccontextmanager

@@ -115,11 +115,14 @@ class Engine:
 
 def columns(rows: Iterable[Sequence[object]], width: int) -> list[list[object]]:
     """The rows turned into `width` arrays, for `unnest`. PostgreSQL keeps no NUL in a text; it becomes U+FFFD."""
-    turned: list[list[object]] = [[] for _ in range(width)]
-    for row in rows:
-        for column, value in zip(turned, row, strict=True):
-            column.append(value.replace("\0", "\ufffd") if type(value) is str and "\0" in value else value)
-    return turned
+    turned = [list(column) for column in zip(*rows, strict=True)]
+    return [_without_nul(column) for column in turned] or [[] for _ in range(width)]
+
+
+def _without_nul(column: list[object]) -> list[object]:
+    if "\0" not in "".join([value for value in column if type(value) is str]):
+        return column
+    return [value.replace("\0", "\ufffd") if type(value) is str else value for value in column]
 
 
 async def _as_it_is(_: object) -> None:

@@ -136,8 +136,9 @@ class Events(Engine):
         return list(await connection.fetch(ACCEPT, *self._values(group, waiting)))
 
     async def _first_of(self, event: Event) -> int:
-        """The row id of the event that has that name already."""
-        return int((await self._first(FIRST, *_name(event)))[0])
+        """The row id of the event that had that name already; 0 when its time was up just now."""
+        row = await self._first(FIRST, *_name(event))
+        return int(row[0]) if row else 0
 
     async def _accept_with_inbox(self, connection: Connection, one: Acceptance, inbox: InboxMessage) -> Kept:
         """Such a message makes one event, and may tell of one that is there already."""

@@ -201,3 +201,10 @@ async def test_a_turn_passes_on_when_its_time_is_up(nodes: Nodes) -> None:
     await asyncio.sleep(0.2)
     assert await other.take_turn("collect", 60)
     assert not await one.take_turn("collect", 60)
+
+
+async def test_a_nul_in_a_text_is_kept_as_a_sign_for_what_is_no_sign(nodes: Nodes) -> None:
+    one = event(source="a\0b")
+    await nodes[0].accept(Acceptance(one, []))
+    (kept,) = await nodes[1].events(1)
+    assert (kept.source, kept.original) == ("a\ufffdb", one.original)
