@@ -71,20 +71,30 @@ class Notices:
             self.greet(subscription_id)
 
     async def _greet(self, subscription_id: str) -> None:
+        changed = False
         try:
-            asked = await self._book.get(subscription_id)
-            if asked is None or asked.state != "requested":
-                return
-            outcome = await self._send(asked, "handshake")
-            present = await self._book.get(subscription_id)
-            # One that was changed in the meantime is another: it is greeted by whoever changed it.
-            if present and present.state == "requested" and present.resource == asked.resource:
-                well = outcome.result is Result.DELIVERED
-                await self._book.set_state(subscription_id, "active" if well else "error", outcome.detail)
+            changed = await self._shake_hands(subscription_id)
         except Exception as error:  # it stays requested, and is greeted again
             log.error("handshake", subscription_id=subscription_id, error=type(error).__name__)
         finally:
             self._greeting.discard(subscription_id)
+        if changed:
+            self.greet(subscription_id)
+
+    async def _shake_hands(self, subscription_id: str) -> bool:
+        """Whether the subscription was changed in the meantime, so that another endpoint is to be asked."""
+        asked = await self._book.get(subscription_id)
+        if asked is None or asked.state != "requested":
+            return False
+        outcome = await self._send(asked, "handshake")
+        present = await self._book.get(subscription_id)
+        if present is None or present.state != "requested":
+            return False
+        if (present.resource, present.headers) != (asked.resource, asked.headers):
+            return True
+        well = outcome.result is Result.DELIVERED
+        await self._book.set_state(subscription_id, "active" if well else "error", outcome.detail)
+        return False
 
     async def _tell(self, subscription: Subscription, kind: NotificationType) -> None:
         try:

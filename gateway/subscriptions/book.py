@@ -13,7 +13,7 @@ import structlog
 from gateway import metrics
 from gateway.clock import now_ms
 from gateway.errors import Changed, Refusal
-from gateway.events import Face
+from gateway.events import NUMBERED, Face
 from gateway.sealing import Sealer
 from gateway.signing import Secret, new_secret, rotated
 from gateway.subscriptions.changes import Changes
@@ -238,6 +238,8 @@ class Book:
         return True
 
     def _refuse_twin(self, subscription: Subscription) -> None:
+        if subscription.form in NUMBERED:
+            return  # each counts for itself, so two that ask for the same are two (FHIR R4, create)
         if twin := self.index.twin_of(subscription.entry, now_ms()):
             # Live clients find the id in these words.
             raise Refusal.because("DUPLICATE_REJECTED", f"subscription already exists : {twin.id}")

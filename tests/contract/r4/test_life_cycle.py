@@ -100,6 +100,29 @@ def test_an_update_that_changes_where_notifications_go_asks_there_first(gateway:
     gateway.http.delete(place)
 
 
+def test_an_update_during_the_handshake_asks_at_the_new_place(gateway: Gateway, listener: Listener) -> None:
+    listener.answers.delay_seconds = 1
+    place = create(gateway, topical(listener.url)).headers["Location"]
+    listener.wait_for(1)
+    with Listener() as other:
+        update(gateway, place, status="requested", channel=topical(other.url)["channel"])
+        assert b'"handshake"' in other.wait_for(1)[0].body
+        eventually(lambda: shown(gateway, place)["status"] == "active")
+    gateway.http.delete(place)
+
+
+def test_two_subscriptions_that_ask_for_the_same_are_two(gateway: Gateway, listener: Listener) -> None:
+    places = [subscribe(gateway, topical(listener.url)) for _ in range(2)]
+    gateway.publish(message())
+    events = [one for one in listener.wait_for(4) if b"event-notification" in one.body]
+    told = [parameters(json.loads(one.body)["entry"][0]["resource"]) for one in events]
+    assert {(one["subscription"], one["events-since-subscription-start"]) for one in told} == {
+        (place, "1") for place in places
+    }
+    for place in places:
+        gateway.http.delete(place)
+
+
 def test_off_means_that_nothing_comes_and_nothing_is_counted(gateway: Gateway, listener: Listener) -> None:
     place = subscribe(gateway, topical(listener.url))
     assert update(gateway, place, status="off").json()["status"] == "off"
