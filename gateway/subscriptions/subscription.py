@@ -99,10 +99,13 @@ class Terms:
     criterion: Criterion = field(init=False, repr=False, compare=False)
     meets: Predicate | None = field(init=False, repr=False, compare=False)
     """Whether an event's facts meet the criterion; None where there is none to meet."""
+    is_live: bool = field(init=False, repr=False, compare=False)
+    """Whether events are for it: while its endpoint fails they are kept for it."""
 
     def __post_init__(self) -> None:
         criterion = parse(self.filter)
         object.__setattr__(self, "criterion", criterion)
+        object.__setattr__(self, "is_live", self.state in _MATCHING)
         object.__setattr__(self, "meets", None if criterion == EVERYTHING else predicate(criterion))
 
 
@@ -121,8 +124,8 @@ class Entry:
         return self.end_ms is not None and self.end_ms <= now_ms
 
     def matches(self, now_ms: int) -> bool:
-        """Whether events are for it: while its endpoint fails they are kept for it."""
-        return self.terms.state in _MATCHING and not self.has_ended(now_ms)
+        """Whether events are for it."""
+        return self.terms.is_live and (self.end_ms is None or self.end_ms > now_ms)
 
     @property
     def kind(self) -> Kind:
