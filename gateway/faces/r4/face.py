@@ -15,7 +15,7 @@ from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
-from gateway.faces.r4.definition import PROCESS_NOTIFICATION, Definitions
+from gateway.faces.r4.definition import PROCESS_NOTIFICATION, SIGNING_SECRET, Definitions
 from gateway.faces.r4.incoming import ProcessNotification
 from gateway.faces.r4.metadata import Metadata, Service
 from gateway.faces.r4.operations import Operations
@@ -59,7 +59,6 @@ def routes(parts: R4Parts) -> list[BaseRoute]:
     return [
         Route("/R4/metadata", guard("metadata", metadata), methods=["GET"]),
         *(Route(one.path, guard(one.action, one.handler), methods=[one.method]) for one in services),
-        *_secret_routes(parts, guard),
         Route("/R4{rest:path}", guard("receive", _nothing_here)),
     ]
 
@@ -73,7 +72,9 @@ def _services(parts: R4Parts) -> list[Service]:
     offered = TopicResources(parts.catalogue, parts.bearer, f"{parts.base_url}/R4")
     every, one, named = "/R4/Subscription", "/R4/Subscription/{id}", "Subscription"
     definitions = Definitions(f"{parts.base_url}/R4")
-    hear = f"${PROCESS_NOTIFICATION}"
+    hear, sign = f"${PROCESS_NOTIFICATION}", f"${SIGNING_SECRET}"
+    secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
+    signing = definitions.canonical(SIGNING_SECRET)
     return [
         Service("POST", every, "subscribe", subscriptions.create, named, "create"),
         Service("GET", every, "search", find, named, "search-type"),
@@ -84,6 +85,8 @@ def _services(parts: R4Parts) -> list[Service]:
         Service("POST", f"{one}/$status", "status", operations.status, named, "$status", _STATUS),
         Service("GET", f"{one}/$events", "events", operations.events, named, "$events", _EVENTS),
         Service("POST", f"{one}/$events", "events", operations.events, named, "$events", _EVENTS),
+        Service("GET", f"{one}/{sign}", "signing-secret", secret.read, named, sign, signing),
+        Service("POST", f"{one}/{sign}", "signing-secret", secret.rotate, named, sign, signing),
         Service("GET", one, "read", subscriptions.read, named, "read"),
         Service("PUT", one, "resubscribe", subscriptions.update, named, "update"),
         Service("DELETE", one, "unsubscribe", subscriptions.delete, named, "delete"),
@@ -92,19 +95,6 @@ def _services(parts: R4Parts) -> list[Service]:
         Service("POST", f"/R4/{hear}", "hear", parts.incoming, "", hear, definitions.canonical(PROCESS_NOTIFICATION)),
         Service("GET", "/R4/OperationDefinition/{id}", "read", definitions.read, "OperationDefinition", "read"),
         Service("GET", "/R4/Binary/{id}", "claim-check", parts.claim_check.read_binary, "Binary", "read"),
-    ]
-
-
-def _secret_routes(parts: R4Parts, guard: Guard) -> list[BaseRoute]:
-    """Not among the services: no guide defines them."""
-    topics = Topics(parts.catalogue, parts.base_url)
-    requests = Requests(parts.catalogue, parts.limits)
-    subscriptions = Subscriptions(parts.book, parts.bearer, requests, topics, parts.greeter)
-    secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
-    path = "/R4/Subscription/{id}/$signing-secret"
-    return [
-        Route(path, guard("signing-secret", secret.read), methods=["GET"]),
-        Route(path, guard("signing-secret", secret.rotate), methods=["POST"]),
     ]
 
 

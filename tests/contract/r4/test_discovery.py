@@ -68,6 +68,17 @@ def test_what_it_tells_is_what_is_there(gateway: Gateway, statement: dict[str, A
             assert "nothing here" not in said
 
 
+def test_the_operations_that_no_guide_defines_are_defined_here(gateway: Gateway, statement: dict[str, Any]) -> None:
+    (rest,) = statement["rest"]
+    told = [*rest["operation"], *(one for each in rest["resource"] for one in each.get("operation", []))]
+    own = [one for one in told if one["definition"].startswith(gateway.url)]
+    assert [one["name"] for one in own] == ["$process-notification", "$signing-secret"]
+    for one in own:
+        definition = gateway.http.get(one["definition"]).json()
+        assert [issue for issue in validate(definition, R4) if issue.severity == "error"] == []
+        assert (definition["url"], f"${definition['code']}") == (one["definition"], one["name"])
+
+
 @pytest.mark.rule("r4-2", "r4-48")
 def test_every_topic_is_advertised(gateway: Gateway, statement: dict[str, Any]) -> None:
     told = of_subscriptions(statement)["extension"]
