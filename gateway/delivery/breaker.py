@@ -7,6 +7,7 @@ from gateway.delivery.channels.base import Outcome, Result
 _MEMORY = 0.2
 """The weight of an attempt in the failing rate: the last ten or so decide."""
 _TOO_MUCH = 0.5
+_NOTHING = 0.01
 _BUSY = frozenset({429, 503})
 """What an endpoint answers that asks to be left alone for a while (RFC 6585, section 4; RFC 9110, section 15.6.4)."""
 _GONE = 410
@@ -29,6 +30,11 @@ class Breaker:
     def width(self) -> int:
         """How many attempts may be under way at once."""
         return self._width
+
+    @property
+    def is_well(self) -> bool:
+        """Whether nothing is left of earlier failures."""
+        return self._width == self._most and self.rate < _NOTHING
 
     def note(self, outcome: Outcome) -> bool:
         """Take in what came of an attempt; whether the endpoint is to be left alone."""

@@ -18,7 +18,7 @@ from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.events import Attempt, Delivery, DeliveryState, Event, Reservation, Verdict
 from gateway.settings import DeliverySettings
-from gateway.store.base import Claimed, Room, Store
+from gateway.store.base import Claimed, FailingEndpoint, Room, Store
 
 log = structlog.get_logger()
 
@@ -179,10 +179,19 @@ class Dispatcher:
     async def _probe(self) -> None:
         """Try failing endpoints whose time has come, each with one delivery."""
         for failing in self._endpoints.due_probes(now_ms())[:_TOGETHER]:
-            if failing.endpoint in self._backlogs and await self._endpoints.take_probe(failing):
-                claimed = await self._store.claim_held(failing.endpoint, Room(1), self._lease_ms())
-                self._probes.update(one.delivery.id for one in claimed)
-                self._start(claimed)
+            if failing.endpoint in self._backlogs:
+                await self._probe_one(failing)
+
+    async def _probe_one(self, failing: FailingEndpoint) -> None:
+        self._backlogs.discard(failing.endpoint)
+        for one in await self._store.claim_held(failing.endpoint, Room(1), self._lease_ms()):
+            self._backlogs.add(failing.endpoint)
+            # Another node may have been quicker.
+            if await self._endpoints.take_probe(failing) and self._holdings.add(one.event, one.delivery):
+                self._probes.add(one.delivery.id)
+                self._lanes.add(failing.endpoint, one)
+            else:
+                self._send_back(one)
 
     def _start(self, claimed: Sequence[Claimed]) -> int:
         for one in claimed:
@@ -230,7 +239,7 @@ class Dispatcher:
             started_ms, started = now_ms(), time.perf_counter()
             outcome = await self._sender.attempt(claimed.event, delivery)
         seconds = time.perf_counter() - started
-        self._endpoints.note(delivery, outcome)
+        self._endpoints.note(delivery, outcome, probe=delivery.id in self._probes)
         verdict = self._judge(delivery, outcome, started_ms, round(seconds * 1000))
         # The next delivery need not wait for this commit: a crash before it repeats the attempt, as a crash during the
         # attempt would.

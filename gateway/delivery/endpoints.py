@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -50,8 +49,10 @@ class Endpoints:
         breaker = self._breakers.get(endpoint)
         return breaker.width if breaker else self._settings.per_endpoint
 
-    def note(self, delivery: Delivery, outcome: Outcome) -> None:
-        """Take in what came of an attempt."""
+    def note(self, delivery: Delivery, outcome: Outcome, *, probe: bool = False) -> None:
+        """Take in what came of an attempt; while an endpoint is left alone only that of a `probe` counts, not those of
+        attempts that were under way before.
+        """
         if delivery.channel != "rest-hook" or outcome.ours:
             return
         endpoint = delivery.endpoint
@@ -62,9 +63,12 @@ class Endpoints:
             breaker = self._breakers[endpoint] = Breaker(self._settings.per_endpoint)
         opened = breaker.note(outcome)
         if endpoint in self._failing:
-            self._probed(endpoint, breaker, outcome)
+            if probe:
+                self._probed(endpoint, breaker, outcome)
         elif opened:
             self._open(endpoint, outcome)
+        elif breaker.is_well:
+            del self._breakers[endpoint]
 
     def due_probes(self, now: int) -> list[FailingEndpoint]:
         """Those of which a probe is due."""
@@ -106,7 +110,7 @@ class Endpoints:
         log.warning("endpoint-paused", status=outcome.status, seconds=pause / 1000)
 
     def _probed(self, endpoint: str, breaker: Breaker, outcome: Outcome) -> None:
-        """What came of an attempt at an endpoint that is left alone: a probe, or one that was under way before."""
+        """What came of a probe."""
         before = self._failing[endpoint]
         if not is_failure(outcome):
             del self._failing[endpoint]
@@ -150,17 +154,15 @@ class Endpoints:
     async def _escalate(self, now: int) -> None:
         """Put the subscriptions of endpoints that have failed too long into error; the book tells who is to know."""
         limit = self._settings.error_after_seconds * 1000
-        for failing in list(self._failing.values()):
-            if now - failing.failing_ms >= limit:
-                for one in self._book.at(failing.endpoint):
-                    if one.state == "active":
-                        await self._book.set_state(one.id, "error", failing.reason, was=["active"])
-            await asyncio.sleep(0)
+        late = {one.endpoint: one.reason for one in self._failing.values() if now - one.failing_ms >= limit}
+        for one in self._book.whole() if late else ():
+            if one.endpoint in late and one.state == "active":
+                await self._book.set_state(one.id, "error", late[one.endpoint], was=["active"])
 
     async def _expire(self, now: int) -> None:
         """Give up what is older than its schedule: while an endpoint is left alone it is not tried to the end."""
+        spans = self._policies.longest_seconds(self._book.whole()) if self._failing else {}
         for endpoint in list(self._failing):
-            longest = self._policies.longest_seconds(self._book.at(endpoint))
-            before_id = ids.first_at(now - round(longest * 1000))
+            before_id = ids.first_at(now - round(spans.get(endpoint, self._policies.usual_seconds) * 1000))
             while await self._store.give_up_held(endpoint, before_id, now, _GIVEN_UP):
                 pass

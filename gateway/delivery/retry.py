@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from gateway.events import Delivery
@@ -31,11 +31,6 @@ class RetryPolicy:
         wait = varied(self.waits[attempts - 1], self.jitter)
         return max(wait, min(retry_after, LONGEST_RETRY_AFTER_SECONDS)) if retry_after else wait
 
-    @property
-    def span_seconds(self) -> float:
-        """How long the schedule lasts."""
-        return sum(self.waits)
-
 
 class RetryPolicies:
     """The policy of each delivery: its subscription's own, else its channel's, else that of all."""
@@ -51,10 +46,18 @@ class RetryPolicies:
         own = subscription.retry_seconds if subscription else ()
         return RetryPolicy(own or self._of_channel[delivery.channel], self._jitter)
 
-    def longest_seconds(self, subscriptions: list[Subscription]) -> float:
-        """How long the longest schedule of webhook subscriptions lasts."""
-        own = [sum(one.retry_seconds) for one in subscriptions if one.retry_seconds]
-        return max([sum(self._of_channel["rest-hook"]), *own])
+    @property
+    def usual_seconds(self) -> float:
+        """How long the schedule of webhooks lasts."""
+        return sum(self._of_channel["rest-hook"])
+
+    def longest_seconds(self, subscriptions: Iterable[Subscription]) -> dict[str, float]:
+        """How long the longest schedule of each endpoint lasts whose subscriptions have one of their own."""
+        longest: dict[str, float] = {}
+        for one in subscriptions:
+            if one.retry_seconds:
+                longest[one.endpoint] = max(sum(one.retry_seconds), longest.get(one.endpoint, self.usual_seconds))
+        return longest
 
 
 def varied(seconds: float, jitter: float) -> float:

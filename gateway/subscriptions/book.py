@@ -210,6 +210,10 @@ class Book:
         found = await self.get(subscription_id)
         return found is None or found.state == "off"
 
+    def whole(self) -> list[Subscription]:
+        """All that are held whole."""
+        return list(self._whole.values())
+
     def at(self, endpoint: str) -> list[Subscription]:
         """The subscriptions to `endpoint`, but NEMS's."""
         return [one for one in self._whole.values() if one.endpoint == endpoint]

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from gateway import ids
 from gateway.clock import now_ms
 from gateway.delivery.channels.base import Notification, Outcome, Result
 from gateway.delivery.dispatcher import Dispatcher
@@ -307,3 +308,29 @@ async def test_what_is_replayed_is_not_sent_to_a_subscription_that_is_gone_by_th
     (told,) = await bench.until(one, "dead")
     assert told.attempts[-1].detail == "the subscription is gone"
     assert bench.channel.sent == []
+
+
+async def test_what_was_under_way_when_an_endpoint_was_paused_is_no_probe(bench: Bench) -> None:
+    bench.channel.slots = 20
+    bench.dispatcher = bench.make(per_endpoint=16, in_memory=100, probe_seconds=(0.3, 600), retry_seconds=(0.1,) * 20)
+    bench.channel.answer = lambda: Outcome(Result.UNCERTAIN, detail="no answer in time")
+    bench.channel.may_go.clear()
+    await bench.dispatcher.start()
+    one = await bench.accept(20)
+    await asyncio.sleep(0.1)
+    bench.channel.may_go.set()
+    await eventually(bench.store.failing_endpoints, 0, of=lambda found: found[0].probes if found else None)
+    bench.channel.answer = lambda: Outcome(Result.DELIVERED, 204)
+    await bench.until(one, *["delivered"] * 20)
+
+
+async def test_what_waited_for_a_paused_endpoint_longer_than_its_schedule_is_dead(bench: Bench) -> None:
+    far = now_ms() + 600_000
+    await bench.store.keep_failing_endpoint(FailingEndpoint("http://one/", now_ms(), 3, far, "HTTP 500"))
+    one = event(received_ms=now_ms())
+    old = ids.first_at(now_ms() - 1_000)
+    made = [delivery(one, id=old + number, endpoint="http://one/") for number in range(3)]
+    await bench.store.accept(Acceptance(one, made, held=[each.id for each in made]))
+    await bench.dispatcher.start()
+    found = await bench.until(one, *["dead"] * 3)
+    assert found[0].attempts[-1].detail == "its endpoint failed for as long as deliveries are tried"
