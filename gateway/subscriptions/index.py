@@ -70,7 +70,7 @@ class Index:
         buckets = self._by_type.get(entry.terms.event_types[0])
         wanted = _identity(entry)
         for other in buckets.alike(entry) if buckets else ():
-            if _identity(other) == wanted and not other.has_ended(now_ms):
+            if other.id != entry.id and _identity(other) == wanted and not other.has_ended(now_ms):
                 return other
         return None
 
