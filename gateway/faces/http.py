@@ -51,6 +51,11 @@ def content_syntax(request: Request, default: Syntax) -> Syntax:
     return SYNTAXES[named]
 
 
+def plain_headers(request: Request) -> dict[str, str]:
+    """The headers by their names in lower case, the last of each: read once, where Starlette reads all for each."""
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
+
+
 async def read_body(request: Request, limit: int) -> bytes:
     """The body.
 

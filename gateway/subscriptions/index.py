@@ -66,7 +66,7 @@ class Index:
         ]
 
     def twin_of(self, entry: Entry, now_ms: int) -> Entry | None:
-        """One of the same application that would deliver the same events to the same endpoint in the same form."""
+        """Another of the same application that would deliver the same events to the same endpoint in the same form."""
         buckets = self._by_type.get(entry.terms.event_types[0])
         wanted = _identity(entry)
         for other in buckets.alike(entry) if buckets else ():

@@ -123,3 +123,12 @@ def test_an_explicit_subscription_too_may_have_a_criterion() -> None:
     one = subscription(subject=NHS_NUMBER, filter="generalpractitioner = 'A20047'")
     other = subscription(subject=NHS_NUMBER, filter="generalpractitioner = 'B86056'")
     assert ids(index_of(one, other).match(event())) == [one.id]
+
+
+def test_a_subscription_is_not_its_own_twin_and_another_workflow_is_another_place() -> None:
+    one = subscription(form="mns-signal", workflow="A").entry
+    index = Index([one])
+    assert index.twin_of(one, 0) is None
+    twin = subscription(form="mns-signal", workflow="A").entry
+    assert index.twin_of(twin, 0) is one
+    assert index.twin_of(subscription(form="mns-signal", workflow="B").entry, 0) is None

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
 from typing import Any
 
-from starlette.requests import Request
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.errors import Refusal
 
 CORRELATION = "X-Correlation-ID"
+_CORRELATION = CORRELATION.lower()
 
 
 class Correlated:
@@ -35,11 +36,11 @@ class Correlated:
         await self._app(scope, receive, correlated)
 
 
-def require_correlation(request: Request) -> None:
+def require_correlation(headers: Mapping[str, str]) -> None:
     """Check that the request says what it belongs to.
 
     Raises:
         Refusal: MISSING_OR_INVALID_HEADER.
     """
-    if not request.headers.get(CORRELATION, "").strip():
+    if not headers.get(_CORRELATION, "").strip():
         raise Refusal.because("MISSING_OR_INVALID_HEADER", f"Please provide a valid {CORRELATION}", CORRELATION)

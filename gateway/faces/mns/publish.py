@@ -12,7 +12,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.errors import Refusal
 from gateway.events import CLOUDEVENT, Form, Original
-from gateway.faces.http import media_type, read_body
+from gateway.faces.http import media_type, plain_headers, read_body
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
 from gateway.faces.mns.attributes import cloudevent_issues, issue, v1_issues
 from gateway.faces.mns.edge import require_correlation
@@ -36,11 +36,12 @@ class Publish:
 
     async def __call__(self, request: Request) -> Response:
         """200 with the publisher's id once the event is durable."""
-        application = self._bearer.authenticate(request.headers)
+        headers = plain_headers(request)
+        application = self._bearer.authenticate(headers)
         if not application.may_publish_any:
             raise Refusal.because("ACCESS_DENIED", NO_RIGHTS)
-        require_correlation(request)
-        named = media_type(request.headers.get("content-type", ""))
+        require_correlation(headers)
+        named = media_type(headers.get("content-type", ""))
         body = await read_body(request, self._max_body_bytes)
         attributes = read_event(body, named)
         event_type = self._event_type(attributes["type"])

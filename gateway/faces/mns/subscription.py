@@ -90,7 +90,7 @@ class Subscriptions:
         application = self._bearer.authenticate(request.headers)
         if not application.may_subscribe_any:
             raise Refusal.because("ACCESS_DENIED", NO_RIGHTS)
-        require_correlation(request)
+        require_correlation(request.headers)
         return application
 
     async def _own(self, request: Request, application: Application) -> Subscription:
