@@ -17,7 +17,7 @@ from starlette.types import ASGIApp
 
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
-from gateway import sources
+from gateway import retention, sources
 from gateway.applications import Applications
 from gateway.delivery.alarm import Alarm
 from gateway.delivery.channels.base import Channel
@@ -58,7 +58,6 @@ from gateway.mesh_link import MeshLink
 from gateway.outbound import Fetcher
 from gateway.reference.keeper import Keeper
 from gateway.resources import folder
-from gateway.retention import RUN_SECONDS, Eraser
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
@@ -97,6 +96,7 @@ class Gateway:
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
         self.sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
+        retention.check(settings.retention, self.catalogue)
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
         self.index = Index()
@@ -253,7 +253,7 @@ class Gateway:
         return channels
 
     async def _erase(self) -> None:
-        if events := await Eraser(self.store, self.settings.retention).run():
+        if events := await retention.Eraser(self.store, self.settings.retention).run():
             log.info("erase", events=events)
 
     def _test_signal_jobs(self) -> list[Job]:
@@ -269,7 +269,7 @@ class Gateway:
         jobs = [
             Job("reference", self.settings.reference.reload_seconds, self.keeper.refresh),
             Job("heartbeats", BEAT_SECONDS, self.notices.beat),
-            Job("retention", RUN_SECONDS, self._erase, alone=True),
+            Job("retention", retention.RUN_SECONDS, self._erase, alone=True),
             *self._test_signal_jobs(),
             Job("handshakes", GREET_SECONDS, self.notices.greet_waiting, alone=True),
             Job("gaps", patience / 2, gaps.fill, alone=True),

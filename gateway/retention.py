@@ -7,6 +7,8 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 
 from gateway import clock
+from gateway.catalogue import Catalogue
+from gateway.errors import ConfigurationError
 from gateway.settings import RetentionSettings, Settings
 from gateway.store.base import Cutoffs, Retention
 from gateway.store.chosen import ask, tell
@@ -26,6 +28,16 @@ def cutoffs(settings: RetentionSettings, now_ms: int) -> Cutoffs:
         {name: now_ms - round(days * _DAY_MS) for name, days in settings.event_types.items()},
         now_ms - round(settings.audit_days * _DAY_MS),
     )
+
+
+def check(settings: RetentionSettings, catalogue: Catalogue) -> None:
+    """Hold the settings to the catalogue.
+
+    Raises:
+        ConfigurationError: a time is set for an event type that there is not.
+    """
+    if unknown := sorted(settings.event_types.keys() - {one.id for one in catalogue}):
+        raise ConfigurationError(f"retention.event_types (GATEWAY_RETENTION__EVENT_TYPES): no event type {unknown[0]}")
 
 
 class Eraser:

@@ -47,3 +47,14 @@ def numbers(gateway: Gateway, place: str) -> list[str]:
     """The numbers of the events that $events still tells."""
     said = parameters(gateway.http.get(f"{place}/$events").json()["entry"][0]["resource"])
     return [event["event-number"] for event in said.get("notification-event", [])]
+
+
+def test_a_time_for_an_event_type_that_there_is_not_stops_the_start_with_one_line(tmp_path: Path) -> None:
+    done = run(
+        "serve",
+        GATEWAY_STORE__URL=f"sqlite:///{tmp_path / 'gateway.db'}",
+        GATEWAY_RETENTION__EVENT_TYPES='{"pds-change-of-gp-1": 3, "none-1": 5}',
+    )
+    assert (done.returncode, done.stderr) == (
+        2, "gateway: retention.event_types (GATEWAY_RETENTION__EVENT_TYPES): no event type none-1\n",
+    )  # fmt: skip

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from functools import partial
 
 from gateway.ids import first_at
 from gateway.store.base import Audit, Cutoffs, Erasure
@@ -26,12 +25,13 @@ KINDS = """
 INSERT INTO audit_kinds (type, source, face, application)
 SELECT DISTINCT type, source, face, application FROM {events} WHERE id >= $1 AND id < $2 ON CONFLICT DO NOTHING
 """
-# Deliveries are younger than their event: those of a range of events begin with it.
+# Deliveries are made with their event, and so on its day or the next.
 ADD_AUDIT = f"""
 INSERT INTO audit
-SELECT e.id, kind, COUNT(*) FILTER (WHERE d.state = 'delivered'), COUNT(*) FILTER (WHERE d.state = 'dead'), {_NAME}
+SELECT e.id, kind, LEAST(COUNT(*) FILTER (WHERE d.state = 'delivered'), 32767),
+    LEAST(COUNT(*) FILTER (WHERE d.state = 'dead'), 32767), {_NAME}
 FROM {{events}} e JOIN audit_kinds USING (type, source, face, application)
-LEFT JOIN deliveries d ON d.event_id = e.id AND d.id >= $1
+LEFT JOIN deliveries d ON d.event_id = e.id AND d.id >= $1 AND d.id < $2 + ($2 - $1)
 WHERE e.id >= $1 AND e.id < $2
 GROUP BY e.id, kind, e.event_id ORDER BY e.id
 """  # noqa: S608
@@ -46,7 +46,7 @@ SELECT EXISTS (
 )
 """
 COUNT_DAY = "SELECT COUNT(*) FROM {events}"
-# One step: what is found is locked first, so that no operator sends it again meanwhile.
+# One step, of what is done.
 STEP = f"""
 WITH gone AS MATERIALIZED (
     SELECT e.* FROM events e WHERE e.id = ANY ($1::bigint[]) AND NOT EXISTS ({_UNFINISHED})
@@ -54,8 +54,8 @@ WITH gone AS MATERIALIZED (
 of_gone AS MATERIALIZED (SELECT d.id, d.event_id, d.state FROM gone JOIN deliveries d ON d.event_id = gone.id),
 kept AS (
     INSERT INTO audit
-    SELECT e.id, kind, (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'delivered'),
-        (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'dead'), {_NAME}
+    SELECT e.id, kind, (SELECT LEAST(COUNT(*), 32767) FROM of_gone WHERE event_id = e.id AND state = 'delivered'),
+        (SELECT LEAST(COUNT(*), 32767) FROM of_gone WHERE event_id = e.id AND state = 'dead'), {_NAME}
     FROM gone e JOIN audit_kinds USING (type, source, face, application) ORDER BY e.id
 ),
 no_attempts AS (DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM of_gone)),
@@ -86,16 +86,26 @@ AUDIT = (
     "SELECT id, COALESCE(uuid::text, name), type, source, face, application, delivered, dead"
     " FROM audit JOIN audit_kinds USING (kind) WHERE id = $1"
 )
+# For statements that read a day and more.
+READ_MUCH = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on"
 DAY_SECONDS = 600
 """So long the server may take over a day."""
-TRIES = 20
+TRIES, PAUSE_SECONDS = 5, 0.5
+
+
+class Conflict(Exception):
+    """Others are at the partitions: what was done for that day is undone."""
 
 
 class Retention(Engine):
     """Forgets."""
 
     async def expired(self, cutoffs: Cutoffs) -> dict[str, int]:
-        return dict(await self._fetch(COUNT, *_values(cutoffs)))
+        async def count(connection: Connection) -> dict[str, int]:
+            await connection.execute(READ_MUCH)
+            return dict(await connection.fetch(COUNT, *_values(cutoffs), timeout=DAY_SECONDS))
+
+        return await self._transact(count)
 
     async def erase(self, cutoffs: Cutoffs, after: int, limit: int) -> Erasure:
         if after == 0 and (events := await self._drop_days(cutoffs)):
@@ -119,16 +129,23 @@ class Retention(Engine):
 
     async def _drop_days(self, cutoffs: Cutoffs) -> int:
         days = await self._run(lambda connection: partitions.days_before(connection, cutoffs.earliest_ms))
-        return sum([await self._transact(partial(_drop_day, start_ms=day)) for day in days])
+        return sum([await self._drop_day(day) for day in days])
+
+    async def _drop_day(self, start_ms: int) -> int:
+        """How many events went with that day: none when others were at its partitions all the time."""
+        try:
+            return await self._transact(lambda connection: _drop_day(connection, start_ms))
+        except Conflict:
+            return 0
 
 
 async def _drop_day(connection: Connection, start_ms: int) -> int:
     """Drop a day, and keep its audit rows; how many events went. Nothing is done while a delivery is to be made."""
     first, after = partitions.ids_of(start_ms)
-    await connection.execute("SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on")
     await connection.execute("SELECT pg_advisory_xact_lock($1)", partitions.LOCK)
     if await connection.fetchval(BUSY_DAY, first, after, timeout=DAY_SECONDS):
         return 0
+    await connection.execute(READ_MUCH)
     events = partitions.name("events", start_ms)
     for statement in (KINDS, ADD_AUDIT, FORGET_NAMES):
         await connection.execute(statement.replace("{events}", events), first, after, timeout=DAY_SECONDS)
@@ -136,8 +153,8 @@ async def _drop_day(connection: Connection, start_ms: int) -> int:
     for _ in range(TRIES):
         if await partitions.drop(connection, start_ms):
             return count
-        await asyncio.sleep(1)
-    raise TimeoutError
+        await asyncio.sleep(PAUSE_SECONDS)
+    raise Conflict
 
 
 async def _erase(connection: Connection, found: list[int]) -> int:

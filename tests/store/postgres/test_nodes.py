@@ -9,6 +9,7 @@ import pytest
 
 from gateway.clock import now_ms
 from gateway.errors import Changed, Refusal
+from gateway.schedule import Job, Schedule
 from gateway.store.base import Acceptance, Room
 from gateway.store.postgres import PostgresStore
 from gateway.subscriptions.book import Book
@@ -208,3 +209,22 @@ async def test_a_nul_in_a_text_is_kept_as_a_sign_for_what_is_no_sign(nodes: Node
     await nodes[0].accept(Acceptance(one, []))
     (kept,) = await nodes[1].events(1)
     assert (kept.source, kept.original) == ("a\ufffdb", one.original)
+
+
+async def test_a_job_that_takes_longer_than_its_interval_is_still_done_by_one_node(nodes: Nodes) -> None:
+    running, most, runs = 0, 0, 0
+
+    async def work() -> None:
+        nonlocal running, most, runs
+        running, runs = running + 1, runs + 1
+        most = max(most, running)
+        await asyncio.sleep(1.2)
+        running -= 1
+
+    schedules = [Schedule([Job("long", 0.4, work, alone=True)], node.take_turn) for node in nodes]
+    for schedule in schedules:
+        schedule.start()
+    await asyncio.sleep(3)
+    for schedule in schedules:
+        await schedule.stop(5)
+    assert (most, runs >= 2) == (1, True)

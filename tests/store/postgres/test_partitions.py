@@ -42,3 +42,26 @@ async def test_a_day_is_dropped_once_all_of_it_is_over_and_done(nodes: tuple[Pos
     line = await store.audit(waiting.row_id)
     assert line
     assert line.delivered == 2
+
+
+async def test_rows_of_a_day_that_had_no_partition_go_with_it(nodes: tuple[PostgresStore, PostgresStore]) -> None:
+    """A clock was wrong by days: what came then is in the default partition, and no node must fail for it."""
+    store, _ = nodes
+    early, _ = await keep(store, 5, id="early")
+    await store.tidy(now_ms() - 6 * DAY_MS)
+    assert await store.trace(early.row_id)
+    assert await Eraser(store, SETTINGS).run() == 1
+    assert await store.trace(early.row_id) is None
+    assert await store.audit(early.row_id)
+
+
+async def test_a_day_that_others_are_at_stays_for_the_next_time(nodes: tuple[PostgresStore, PostgresStore]) -> None:
+    store, other = nodes
+    await store.tidy(now_ms() - 4 * DAY_MS)
+    old, _ = await keep(store, 4, id="old")
+    async with other._pool.acquire() as connection, connection.transaction():
+        await connection.fetch("SELECT count(*) FROM events")
+        assert await Eraser(store, SETTINGS).run() == 1, "by a small step"
+    line = await store.audit(old.row_id)
+    assert line
+    assert len(await store._fetch("SELECT id FROM audit WHERE id = $1", old.row_id)) == 1
