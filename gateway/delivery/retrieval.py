@@ -21,8 +21,9 @@ from gateway.subscriptions.subscription import Subscription
 
 RETRIEVED: Final = "retrieved"
 """The name by which mapping modules read the record."""
-_SHARED: Final = 256
-"""How many records are remembered for the other deliveries of their events."""
+_SHARED: Final = 64
+_SHARED_SECONDS: Final = 30.0
+"""How many records are remembered for the other deliveries of their events, and for how long."""
 
 Find = Callable[[str], Awaitable[Subscription | None]]
 Inputs = Callable[[Event, Delivery], Mapping[str, str]]
@@ -110,6 +111,7 @@ class Retriever:
         task = self._records.get(key)
         if task is None or (task.done() and (task.cancelled() or task.exception())):
             task = self._records[key] = asyncio.create_task(self._fetch(source, url, ()))
+            asyncio.get_running_loop().call_later(_SHARED_SECONDS, self._records.pop, key, None)
             while len(self._records) > _SHARED:
                 self._records.popitem(last=False)
         return await asyncio.shield(task)
