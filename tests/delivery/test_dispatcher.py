@@ -334,3 +334,24 @@ async def test_what_waited_for_a_paused_endpoint_longer_than_its_schedule_is_dea
     await bench.dispatcher.start()
     found = await bench.until(one, *["dead"] * 3)
     assert found[0].attempts[-1].detail == "its endpoint failed for as long as deliveries are tried"
+
+
+async def test_what_another_node_finds_out_of_an_endpoint_is_followed(bench: Bench) -> None:
+    await bench.dispatcher.start()
+    await bench.until(await bench.accept(), "delivered")
+    far = now_ms() + 600_000
+    await bench.store.keep_failing_endpoint(FailingEndpoint("http://one/", now_ms(), 0, far, "HTTP 500"))
+    await eventually(_held(bench), True)
+    await bench.store.forget_failing_endpoint("http://one/")
+    await bench.until(await bench.accept(), "delivered")
+
+
+def _held(bench: Bench) -> Callable[[], Awaitable[bool]]:
+    """Whether a fresh delivery is held."""
+
+    async def ask() -> bool:
+        one = await bench.accept()
+        await asyncio.sleep(0.2)
+        return (await bench.stands(one))[0].state == "held"
+
+    return ask

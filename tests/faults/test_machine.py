@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
+import re
 import resource
+import sqlite3
+import time
 from pathlib import Path
 
 import pytest
 
+from tests.faults.endpoint import WELL, Endpoint, says
 from tests.harness import Gateway, Listener, eventually, message
+from tests.test_crash import Load
 
 
 @pytest.mark.fault(
@@ -32,3 +38,28 @@ def test_a_full_disk(tmp_path: Path, listener: Listener) -> None:
         listener.wait_for(2)
         gateway.wait_until_idle()
         assert len(gateway.events()) == 2
+
+
+@pytest.mark.soak
+@pytest.mark.fault(
+    "More comes in than webhooks take, for a minute", "memory stays within a tenth; the backlog is in the store"
+)
+def test_a_minute_of_more_than_can_be_delivered(tmp_path: Path) -> None:
+    with Endpoint() as slow, Gateway(tmp_path) as gateway, Load(gateway):
+        slow.illness = says(b"", WELL, pause=0.5)
+        gateway.subscribe_webhook(slow.url)
+        time.sleep(20)
+        before = resident_bytes(gateway.pid)
+        time.sleep(60)
+        after = resident_bytes(gateway.pid)
+        held = float(re.findall(r"^gateway_deliveries_in_memory (\S+)", gateway.http.get("/metrics").text, re.M)[0])
+    assert after < 1.1 * before, f"{before:,} bytes, and {after:,} a minute later"
+    assert held <= 2000
+    with contextlib.closing(sqlite3.connect(gateway.database)) as connection:
+        (waiting,) = connection.execute("SELECT count(*) FROM deliveries WHERE state = 'held'").fetchone()
+    assert waiting > 2000, "there was no backlog"
+
+
+def resident_bytes(pid: int) -> int:
+    """The memory of a process that is not swapped out."""
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
