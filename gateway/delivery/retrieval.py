@@ -15,6 +15,7 @@ from gateway.events import JSON, Delivery, Event
 from gateway.fhir.json import parse_json, read_object
 from gateway.fhir.tables import load
 from gateway.fhir.validate import validate
+from gateway.nhs_number import is_nhs_number
 from gateway.outbound import Fetched, Fetcher, FetchFailed
 from gateway.sources import Source
 from gateway.subscriptions.subscription import Subscription
@@ -50,6 +51,7 @@ class Retriever:
 
     def __init__(self, sources: Sequence[Source], fetcher: Fetcher, find: Find, inputs: Inputs) -> None:
         self._sources, self._fetcher, self._find, self._inputs = sources, fetcher, find, inputs
+        self._patients = [one for one in sources if one.patients]
         self._sessions = {one.url: Session(one.login, fetcher) for one in sources if one.login}
         self._records: OrderedDict[tuple[int, str], asyncio.Task[Fetched]] = OrderedDict()
 
@@ -67,7 +69,7 @@ class Retriever:
         """
         if delivery.form == "hydrated-signal":
             return await self._hydrated(event, delivery)
-        if self._inputs(event, delivery).get(RETRIEVED) == "r4-patient":
+        if self._patients and self._inputs(event, delivery).get(RETRIEVED) == "r4-patient":
             return await self._patient(event)
         return NOTHING
 
@@ -99,11 +101,12 @@ class Retriever:
             return Retrieved({}, note="not retrieved: what came is not a Patient of FHIR R4")
 
     def _place_of_patient(self, event: Event) -> tuple[Source, str] | None:
-        sources = [one for one in self._sources if one.patients]
-        for source in sources:
+        for source in self._patients:
             if source.holds(event.dataref or ""):
                 return source, event.dataref or ""
-        return (sources[0], f"{sources[0].url}Patient/{event.subject}") if sources and event.subject else None
+        first = self._patients[0]
+        # Any other subject could lead out of the source.
+        return (first, f"{first.url}Patient/{event.subject}") if is_nhs_number(event.subject) else None
 
     async def _shared(self, event: Event, source: Source, url: str) -> Fetched:
         """The record, fetched once for all deliveries of the event that need it at about the same time."""

@@ -128,6 +128,12 @@ def form(resource: Mapping[str, Any]) -> Form:
     return "hydrated-signal" if hydrated else PAYLOADS[resource["channel"]["payload"]]
 
 
+def hydration_headers(resource: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    """The headers with which a checked Subscription has what events point to fetched."""
+    headers = resource["hydration"].get("headers", {}) if form(resource) == "hydrated-signal" else {}
+    return tuple(headers.items())
+
+
 def kept(resource: Mapping[str, Any]) -> bytes:
     """A Subscription as it is kept: without the headers of its hydration, which may hold a secret."""
     hydration = {"hydration": {"enabled": resource["hydration"]["enabled"]}} if "hydration" in resource else {}

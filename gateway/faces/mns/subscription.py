@@ -135,7 +135,7 @@ class Subscriptions:
             media_type=JSON,
             created_ms=created_ms,
             filter=criteria.filter,
-            headers=tuple(resource.get("hydration", {}).get("headers", {}).items()),
+            headers=wire.hydration_headers(resource),
         )
         if resource["channel"]["type"] == "message":
             mailbox, workflow = wire.mailbox(endpoint)

@@ -256,6 +256,20 @@ def test_a_record_makes_an_event_of_mns_a_message_of_nems(
 
 
 @pytest.mark.usefixtures("nems")
+def test_a_subject_that_is_no_nhs_number_leads_nowhere(gateway: Gateway, source: Listener) -> None:
+    before = len(source.fetched)
+    details(gateway, publish(gateway, subject="../../gpreg/applications/1", dataref=None))
+    assert len(source.fetched) == before
+
+
+def test_headers_for_a_hydration_that_is_off_go_nowhere(gateway: Gateway, listener: Listener, subscribe: Any) -> None:
+    subscribe("pds-change-of-gp-2", listener.url, hydration={"enabled": False, "headers": {"apikey": "theirs"}})
+    publish(gateway)
+    (request,) = listener.wait_for(1)
+    assert "apikey" not in {name.lower() for name in request.headers}
+
+
+@pytest.mark.usefixtures("nems")
 def test_a_record_that_is_late_is_waited_for(gateway: Gateway, mesh: LocalMesh, source: Listener) -> None:
     source.documents[f"/pds/Patient/{NUMBER}"] = Document(b"", status=503)
     before = len(source.fetched)
