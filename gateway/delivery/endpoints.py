@@ -58,7 +58,7 @@ class Endpoints:
         endpoint = delivery.endpoint
         breaker = self._breakers.get(endpoint)
         if breaker is None:
-            if not is_failure(outcome):
+            if not is_failure(outcome) and endpoint not in self._failing:
                 return  # one that has never failed needs no memory
             breaker = self._breakers[endpoint] = Breaker(self._settings.per_endpoint)
         opened = breaker.note(outcome)

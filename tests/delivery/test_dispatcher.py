@@ -262,6 +262,7 @@ async def test_a_process_that_starts_leaves_alone_what_another_found_failing(ben
     assert [each.state for each in await bench.stands(one)] == ["held"] * 3
     assert await bench.store.take_probe("http://one/", far, now_ms())
     await bench.until(one, *["delivered"] * 3)
+    await eventually(bench.store.failing_endpoints, [])
 
 
 async def test_subscriptions_of_an_endpoint_that_fails_too_long_are_in_error_until_it_is_well(bench: Bench) -> None:
