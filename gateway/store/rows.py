@@ -29,7 +29,18 @@ SUBSCRIPTION = (
 )
 RESOURCE = "criteria, body, media_type"
 _BETWEEN = "\x1f"  # the unit separator, which no value has
-_TERMS = ("application", "face", "event_types", "channel", "endpoint", "form", "filter", "workflow", "state", "ordering")
+_TERMS = (
+    "application",
+    "face",
+    "event_types",
+    "channel",
+    "endpoint",
+    "form",
+    "filter",
+    "workflow",
+    "state",
+    "ordering",
+)
 # One text for what many agree in: ten columns for each of a million rows would take three times as long to read.
 ENTRY = "id, subject, tag, end_ms, " + f" || '{_BETWEEN}' || ".join(_TERMS)
 ATTEMPT = "delivery_id, number, started_ms, duration_ms, outcome, status, detail, answer"

@@ -20,6 +20,9 @@ STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metri
 WAYS = {library.GATEWAY, library.OBJECTS, library.JSON_FORM}
 
 
+pytestmark = pytest.mark.timeout(300)  # servers are started for each scenario, on a machine that may be busy
+
+
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     """What one short round prints, and what it writes as JSON."""
@@ -38,7 +41,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
     ]
     done = subprocess.run(
         [sys.executable, "-W", "error", "-m", "tests.bench", *options],
-        cwd=Path(__file__).resolve().parents[2], capture_output=True, timeout=110, text=True, check=False,
+        cwd=Path(__file__).resolve().parents[2], capture_output=True, timeout=280, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     left = [path.name for path in folder.iterdir()]

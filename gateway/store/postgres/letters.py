@@ -17,7 +17,8 @@ state IN ('delivered', 'dead') AND EXISTS (
     AND s.id IN (SELECT jsonb_array_elements_text(d.subscriptions::jsonb))
 )
 """
-# What is known to have arrived is sent all the same; of what is not known MESH is asked first.
+# What is known to have arrived is sent all the same. What may have arrived may arrive twice: a replay has a name of its
+# own at MESH, so that it is not taken for the send before it.
 REPLAY = f"""
 UPDATE deliveries d
 SET state = CASE order_key WHEN '' THEN 'pending' ELSE 'held' END, next_ms = clock_ms(), attempts = 0,

@@ -16,7 +16,8 @@ _REPLAYABLE = (
     "state IN ('delivered', 'dead') AND EXISTS (SELECT 1 FROM json_each(subscriptions) one"
     " JOIN subscriptions s ON s.id = one.value WHERE s.deleted_ms IS NULL AND s.state <> 'off')"
 )
-# What is known to have arrived is sent all the same; of what is not known MESH is asked first.
+# What is known to have arrived is sent all the same. What may have arrived may arrive twice: a replay has a name of its
+# own at MESH, so that it is not taken for the send before it.
 REPLAY = f"""
 UPDATE deliveries
 SET state = 'pending', next_ms = ?1, attempts = 0, claim = claim + 1, replays = replays + 1,
