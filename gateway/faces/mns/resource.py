@@ -78,7 +78,8 @@ def _channel(channel: Any, *, rest_hook: bool, loopback: bool) -> list[Issue]:
         queue = type(endpoint) is str and _SQS.fullmatch(endpoint)
         words = "Please provide a MESH endpoint: this gateway delivers to no queues of AWS" if queue else ""
         issues.append(issue("channel.endpoint", words))
-    if channel.get("payload") not in PAYLOADS:
+    payload = channel.get("payload")
+    if type(payload) is not str or payload not in PAYLOADS:
         issues.append(issue("channel.payload"))
     return issues
 
