@@ -18,6 +18,7 @@ from typing import Any, Self
 
 import asyncpg
 
+from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.database import migrate
 from tests.harness import free_port
 
@@ -43,7 +44,7 @@ class PostgresServer:
         self._call("initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-sync", "--locale=C")
         self.start()
         self.sql(f"CREATE DATABASE {TEMPLATE}")
-        asyncio.run(migrate(self.url(TEMPLATE)))
+        asyncio.run(_prepare(self.url(TEMPLATE)))
         return self
 
     def __exit__(
@@ -111,6 +112,14 @@ class PostgresServer:
         self._binaries = self._folder / self._binaries.relative_to(_wheel().parent)
         self._user = {"user": nobody.pw_uid, "group": nobody.pw_gid, "extra_groups": []}
         os.chown(self._folder, nobody.pw_uid, nobody.pw_gid)
+
+
+async def _prepare(url: str) -> None:
+    """Migrate, and let a first node make the partitions: what each test would do otherwise."""
+    await migrate(url)
+    store = PostgresStore(url)
+    await store.open()
+    await store.close()
 
 
 def _wheel() -> Path:
