@@ -15,10 +15,18 @@ _UNFINISHED = "SELECT 1 FROM deliveries d WHERE d.event_id = e.id AND d.state IN
 _EXPIRED = f"""
 e.id < $4 AND e.id < COALESCE(($3::bigint[])[array_position($2::text[], e.type)], $1) AND NOT EXISTS ({_UNFINISHED})
 """
-_NAME = """
-CASE WHEN e.event_id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN e.event_id::uuid END,
-CASE WHEN e.event_id !~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$' THEN e.event_id END
-"""
+BLOCK = 500
+_UUID = "e.event_id ~ '^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$'"
+# Of lines, up to BLOCK of a kind make one row.
+_ADD_BLOCKS = f"""
+INSERT INTO audit
+SELECT min(id), max(id), kind, array_agg(id ORDER BY id), array_agg(LEAST(delivered, 32767)::smallint ORDER BY id),
+    array_agg(LEAST(dead, 32767)::smallint ORDER BY id),
+    array_agg(CASE WHEN is_uuid THEN event_id::uuid END ORDER BY id),
+    CASE WHEN bool_and(is_uuid) THEN NULL ELSE array_agg(CASE WHEN NOT is_uuid THEN event_id END ORDER BY id) END
+FROM (SELECT *, (row_number() OVER (PARTITION BY kind ORDER BY id) - 1) / {BLOCK} AS block FROM lines) AS placed
+GROUP BY kind, block
+"""  # noqa: S608  # our own words
 COUNT = f"SELECT e.type, COUNT(*) FROM events e WHERE {_EXPIRED} GROUP BY e.type"  # noqa: S608  # our own words
 FIND = f"SELECT e.id FROM events e WHERE e.id > $5 AND {_EXPIRED} ORDER BY e.id LIMIT $6"  # noqa: S608
 KINDS = """
@@ -27,14 +35,14 @@ SELECT DISTINCT type, source, face, application FROM {events} WHERE id >= $1 AND
 """
 # Deliveries are made with their event, and so on its day or the next.
 ADD_AUDIT = f"""
-INSERT INTO audit
-SELECT e.id, kind, LEAST(COUNT(*) FILTER (WHERE d.state = 'delivered'), 32767),
-    LEAST(COUNT(*) FILTER (WHERE d.state = 'dead'), 32767), {_NAME}
-FROM {{events}} e JOIN audit_kinds USING (type, source, face, application)
-LEFT JOIN deliveries d ON d.event_id = e.id AND d.id >= $1 AND d.id < $2 + ($2 - $1)
-WHERE e.id >= $1 AND e.id < $2
-GROUP BY e.id, kind, e.event_id ORDER BY e.id
-"""  # noqa: S608
+WITH lines AS (
+    SELECT e.id, kind, e.event_id, {_UUID} AS is_uuid,
+        COUNT(*) FILTER (WHERE d.state = 'delivered') AS delivered, COUNT(*) FILTER (WHERE d.state = 'dead') AS dead
+    FROM {{events}} e JOIN audit_kinds USING (type, source, face, application)
+    LEFT JOIN deliveries d ON d.event_id = e.id AND d.id >= $1 AND d.id < $2 + ($2 - $1)
+    WHERE e.id >= $1 AND e.id < $2 GROUP BY e.id, kind, e.event_id
+)
+{_ADD_BLOCKS}"""  # noqa: S608
 FORGET_NAMES = """
 DELETE FROM event_names n USING {events} e
 WHERE e.id >= $1 AND e.id < $2 AND n.row_id = e.id
@@ -52,12 +60,13 @@ WITH gone AS MATERIALIZED (
     SELECT e.* FROM events e WHERE e.id = ANY ($1::bigint[]) AND NOT EXISTS ({_UNFINISHED})
 ),
 of_gone AS MATERIALIZED (SELECT d.id, d.event_id, d.state FROM gone JOIN deliveries d ON d.event_id = gone.id),
-kept AS (
-    INSERT INTO audit
-    SELECT e.id, kind, (SELECT LEAST(COUNT(*), 32767) FROM of_gone WHERE event_id = e.id AND state = 'delivered'),
-        (SELECT LEAST(COUNT(*), 32767) FROM of_gone WHERE event_id = e.id AND state = 'dead'), {_NAME}
-    FROM gone e JOIN audit_kinds USING (type, source, face, application) ORDER BY e.id
+lines AS (
+    SELECT e.id, kind, e.event_id, {_UUID} AS is_uuid,
+        (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'delivered') AS delivered,
+        (SELECT COUNT(*) FROM of_gone WHERE event_id = e.id AND state = 'dead') AS dead
+    FROM gone e JOIN audit_kinds USING (type, source, face, application)
 ),
+kept AS ({_ADD_BLOCKS}),
 no_attempts AS (DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM of_gone)),
 no_deliveries AS (DELETE FROM deliveries WHERE id IN (SELECT id FROM of_gone)),
 no_originals AS (DELETE FROM originals WHERE event_id IN (SELECT id FROM gone)),
@@ -81,11 +90,13 @@ REST = (
     f"DELETE FROM subscriptions WHERE id IN {_DELETED}",  # noqa: S608
 )
 REST_OF_ANSWERS = "DELETE FROM answers WHERE ctid = ANY (ARRAY(SELECT ctid FROM answers WHERE event_id < $1 LIMIT $2))"
-REST_OF_AUDIT = "DELETE FROM audit WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit WHERE id < $1 LIMIT $2))"
-AUDIT = (
-    "SELECT id, COALESCE(uuid::text, name), type, source, face, application, delivered, dead"
-    " FROM audit JOIN audit_kinds USING (kind) WHERE id = $1"
-)
+REST_OF_AUDIT = "DELETE FROM audit WHERE ctid = ANY (ARRAY(SELECT ctid FROM audit WHERE last < $1 LIMIT $2))"
+AUDIT = """
+SELECT line.id, COALESCE(uuid::text, name), type, source, face, application, line.delivered, line.dead
+FROM audit JOIN audit_kinds USING (kind),
+    unnest(ids, delivered, dead, uuids, names) AS line (id, delivered, dead, uuid, name)
+WHERE first <= $1 AND last >= $1 AND line.id = $1
+"""
 # For statements that read a day and more.
 READ_MUCH = "SET LOCAL enable_hashjoin = on; SET LOCAL enable_seqscan = on; SET LOCAL enable_sort = on"
 DAY_SECONDS = 600

@@ -189,8 +189,7 @@ CREATE TABLE turns (
     until_ms bigint NOT NULL
 );
 
--- What stays of an erased event. It has no key: in the order of its rows, which is that of the ids, a BRIN index is
--- enough to find one, and costs nothing.
+-- What stays of erased events: there is one line for each of two years, so hundreds share a row, and its overhead.
 CREATE TABLE audit_kinds (
     kind        integer PRIMARY KEY GENERATED ALWAYS AS IDENTITY,
     type        text NOT NULL,
@@ -200,14 +199,16 @@ CREATE TABLE audit_kinds (
     UNIQUE (type, source, face, application)
 );
 CREATE TABLE audit (
-    id        bigint   NOT NULL,
-    kind      integer  NOT NULL,
-    delivered smallint NOT NULL,
-    dead      smallint NOT NULL,
-    uuid      uuid,                         -- the publisher's own id, if it is one,
-    name      text                          -- and if not
+    first     bigint     NOT NULL,          -- the least and the greatest of the ids
+    last      bigint     NOT NULL,
+    kind      integer    NOT NULL,
+    ids       bigint[]   NOT NULL,          -- of events, in order; the other arrays are in the same
+    delivered smallint[] NOT NULL,          -- 32767 is that many or more
+    dead      smallint[] NOT NULL,
+    uuids     uuid[]     NOT NULL,          -- the publisher's own ids, where they are such,
+    names     text[]                        -- and where they are not; NULL when all are
 );
-CREATE INDEX audit_by_id ON audit USING brin (id) WITH (pages_per_range = 16);
+CREATE INDEX audit_by_id ON audit USING brin (first, last) WITH (pages_per_range = 4);
 CREATE INDEX mesh_inbox_by_time ON mesh_inbox (received_ms);
 CREATE INDEX subscriptions_deleted ON subscriptions (deleted_ms) WHERE deleted_ms IS NOT NULL;
 
