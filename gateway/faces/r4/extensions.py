@@ -43,8 +43,10 @@ def read_extensions(resource: dict[str, Any]) -> Mapping[str, list[Any]]:
     """
     found: dict[str, list[Any]] = {}
     for place, extension in _extensions(resource, "Subscription"):
-        name = str(extension.get("url", "")).removeprefix(BASE)
-        known = _KNOWN.get(name)
+        url = str(extension.get("url", ""))
+        name = url.removeprefix(BASE)
+        # A name of the guide's without its base is another extension.
+        known = None if url.startswith("backport-") else _KNOWN.get(name)
         if known is None or known.place != place:
             raise Refusal.because("NOT_SUPPORTED", f"an extension that is not known here; {_offer(place)}", place)
         if known.value not in extension:

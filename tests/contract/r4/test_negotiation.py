@@ -39,6 +39,8 @@ REFUSED = {
         topical(_criteria={"extension": [{"url": CROSS_VERSION, "valueString": "a=b"}]}), CRITERIA),
     "an extension elsewhere": (topical(extension=[extension("backport-timeout", valueUnsignedInt=5)]), "Subscription"),
     "an extension without value": (asking("backport-timeout", valueString="5"), CHANNEL),
+    "an extension without the base": (
+        topical(channel={"extension": [{"url": "backport-timeout", "valueUnsignedInt": 5}]}), CHANNEL),
     "a modifier": (topical(modifierExtension=[{"url": "http://example.org/m", "valueBoolean": True}]), "Subscription"),
     "status": (topical(status="active"), "Subscription.status"),
     "two levels": (topical(channel=content("empty", "id-only")), f"{CHANNEL}.payload"),
