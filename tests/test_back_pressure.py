@@ -20,11 +20,13 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 
 def half_sent(gateway: Gateway, size: int) -> socket.socket:
-    """A connection on which the head of a message and a little of its body were sent."""
-    sent = socket.create_connection(("127.0.0.1", gateway.port))
+    """A connection on which the head of a message and a little of its body were sent, and are under way."""
     headers = {**NEMS_HEADERS, **interaction("pds-change-of-gp-1"), "Content-Length": str(size), "Host": "x"}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    sent = socket.create_connection(("127.0.0.1", gateway.port))
     sent.sendall(f"POST {PUBLISH} HTTP/1.1\r\n{head}\r\nx".encode())
+    # Once another request has come and gone, this one has been begun.
+    assert gateway.http.get("/livez").status_code in {200, 503}
     return sent
 
 
@@ -43,6 +45,17 @@ def test_beyond_so_many_bytes_under_way_publishers_are_told_to_come_back(gateway
         assert "OperationOutcome" in refused.text
         assert gateway.http.get("/livez").status_code == 200
     eventually(lambda: gateway.publish(message()).status_code == 202)
+
+
+def test_bodies_whose_length_is_not_told_are_counted_as_they_come(gateway: Gateway) -> None:
+    headers = {**NEMS_HEADERS, **interaction("pds-change-of-gp-1")}
+    body = message()
+    whole = [body[start : start + 500] for start in range(0, len(body), 500)]
+    assert gateway.http.post(PUBLISH, content=iter(whole), headers=headers).status_code == 202
+    with half_sent(gateway, 199_000):
+        eventually(lambda: gateway.publish(message()).status_code == 503)
+        assert gateway.http.post(PUBLISH, content=iter(whole), headers=headers).status_code == 503
+    eventually(lambda: gateway.http.post(PUBLISH, content=iter(whole), headers=headers).status_code == 202)
 
 
 def test_one_body_larger_than_the_room_is_taken_when_nothing_else_is_under_way(tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
-from gateway.faces.load import Load, overloaded
+from gateway.faces.load import Load
 from gateway.faces.mns import acknowledgement
 from gateway.faces.mns.routes import Mns
 from gateway.faces.nems import publish, spine
@@ -46,19 +46,9 @@ class Faces:
             path = scope["path"]
             busy = self._busy.get((scope["method"], path))
             app = busy or (self._router if path.startswith(self._prefixes) else app)
-            if size := self._load.size(scope["headers"]):
-                await self._bounded(app, size, scope, receive, send)
-                return
-        await app(scope, receive, send)
-
-    async def _bounded(self, app: ASGIApp, size: int, scope: Scope, receive: Receive, send: Send) -> None:
-        if not self._load.take(size):
-            await app(scope, overloaded, send)
+            await self._load(app, scope, receive, send)
             return
-        try:
-            await app(scope, receive, send)
-        finally:
-            self._load.give(size)
+        await app(scope, receive, send)
 
 
 def _publish(parts: Parts) -> ASGIApp:
