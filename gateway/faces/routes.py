@@ -11,7 +11,7 @@ from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.load import Load
-from gateway.faces.mns import acknowledgement
+from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.mns.routes import Mns
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
@@ -78,9 +78,6 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
     """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
     claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
-    acknowledge = acknowledgement.Acknowledgements(
-        parts.intake, parts.book, parts.catalogue, parts.bearer, parts.max_body_bytes
-    )
     r4 = R4Parts(
         store=parts.intake.store,
         book=parts.book,
@@ -93,10 +90,12 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
         incoming=ProcessNotification(
             parts.incoming, parts.applications, parts.max_body_bytes, tokens=not parts.limits.loopback
         ),
+        acknowledgements=Acknowledgements(
+            parts.intake, parts.book, parts.catalogue, parts.bearer, parts.max_body_bytes
+        ),
         tokens=not parts.limits.loopback,
     )
     return [
-        Route(acknowledgement.PATH, guard("acknowledge", acknowledge), methods=["POST"]),
         *face.routes(r4),
         Route("/claim-check/{id}", guard("claim-check", claim_check.read), methods=["GET"]),
         Route("/claim-check/{rest:path}", guard("receive", _no_such_place)),

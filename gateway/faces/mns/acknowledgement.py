@@ -26,7 +26,6 @@ from gateway.subscriptions.book import Book
 
 log = structlog.get_logger()
 R4 = load("R4")
-PATH: Final = "/R4/$process-message"
 SYSTEM: Final = "https://fhir.nhs.uk/CodeSystem/message-event"
 SUFFIX: Final = "-ack-1"
 _HEADER: Final = "Bundle.entry[0].resource"

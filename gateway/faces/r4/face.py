@@ -13,6 +13,7 @@ from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
+from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
 from gateway.faces.r4.definition import PROCESS_NOTIFICATION, SIGNING_SECRET, Definitions
@@ -30,6 +31,7 @@ from gateway.store.base import Store
 from gateway.subscriptions.book import Book
 
 _SEARCHES = {"Subscription": search.PARAMETERS, "Basic": topic.PARAMETERS}
+PROCESS_MESSAGE = "http://hl7.org/fhir/OperationDefinition/MessageHeader-process-message"
 _STATUS = f"{IG}/OperationDefinition/backport-subscription-status"
 _EVENTS = f"{IG}/OperationDefinition/backport-subscription-events"
 
@@ -47,6 +49,7 @@ class R4Parts:
     base_url: str
     limits: Limits
     incoming: ProcessNotification
+    acknowledgements: Acknowledgements
     tokens: bool
 
 
@@ -72,7 +75,7 @@ def _services(parts: R4Parts) -> list[Service]:
     offered = TopicResources(parts.catalogue, parts.bearer, f"{parts.base_url}/R4")
     every, one, named = "/R4/Subscription", "/R4/Subscription/{id}", "Subscription"
     definitions = Definitions(f"{parts.base_url}/R4")
-    hear, sign = f"${PROCESS_NOTIFICATION}", f"${SIGNING_SECRET}"
+    hear, sign, answer = f"${PROCESS_NOTIFICATION}", f"${SIGNING_SECRET}", "$process-message"
     secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
     signing = definitions.canonical(SIGNING_SECRET)
     return [
@@ -93,6 +96,7 @@ def _services(parts: R4Parts) -> list[Service]:
         Service("GET", "/R4/Basic", "search", offered.search, "Basic", "search-type"),
         Service("GET", "/R4/Basic/{id}", "read", offered.read, "Basic", "read"),
         Service("POST", f"/R4/{hear}", "hear", parts.incoming, "", hear, definitions.canonical(PROCESS_NOTIFICATION)),
+        Service("POST", f"/R4/{answer}", "acknowledge", parts.acknowledgements, "", answer, PROCESS_MESSAGE),
         Service("GET", "/R4/OperationDefinition/{id}", "read", definitions.read, "OperationDefinition", "read"),
         Service("GET", "/R4/Binary/{id}", "claim-check", parts.claim_check.read_binary, "Binary", "read"),
     ]
