@@ -119,11 +119,13 @@ def test_subscribing_by_webhook_works(tmp_path: Path, listener: Listener) -> Non
 def test_the_how_to_of_reference_data_works(tmp_path: Path) -> None:
     (tmp_path / "epraccur.zip").write_bytes(files.epraccur())
     (tmp_path / "ONSPD_MAY_2026.zip").write_bytes(files.headed(files.ONSPD))
+    (tmp_path / "suppliers.csv").write_text("A20047,YGM04\n")
     (loading,) = commands("how-to/load-reference-data.md")
     own = {
         "gateway ": f"{sys.executable} -m gateway ",
         " epraccur": f" {tmp_path}/epraccur",
         " ONSPD": f" {tmp_path}/ONSPD",
+        " suppliers.csv": f" {tmp_path}/suppliers.csv",
     }
     said = run(
         f"export GATEWAY_STORE__URL=sqlite:///{tmp_path}/gateway.db\n{sys.executable} -m gateway migrate\n"
@@ -131,3 +133,4 @@ def test_the_how_to_of_reference_data_works(tmp_path: Path) -> None:
     )
     assert "loaded 2 practices from epraccur.zip" in said
     assert "loaded 3 postcodes from ONSPD_MAY_2026.zip" in said
+    assert "loaded 1 suppliers from suppliers.csv" in said
