@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, Final
 
 from gateway import ids
 from gateway.clock import instant_ms, now_ms
 from gateway.errors import ConfigurationError
+from gateway.events import DeliveryState
 from gateway.store.base import Selection, Store
 
+_DISCARDABLE: Final[tuple[DeliveryState, ...]] = ("dead", "held", "pending")
 STEP = 500
 """So many deliveries are changed in one transaction: intake waits for it."""
 
@@ -50,12 +52,20 @@ async def replay(store: Store, which: Selection, delivery_ids: Sequence[int]) ->
 
 
 async def count_discard(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """How many `discard` would give up."""
+    """How many `discard` would give up.
+
+    Raises:
+        ConfigurationError: what was selected cannot be given up.
+    """
     return await store.count_deliveries(_discardable(which, delivery_ids))
 
 
 async def discard(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """Give up those of the ids, or all that were selected where there are none; how many."""
+    """Give up those of the ids, or all that were selected where there are none; how many.
+
+    Raises:
+        ConfigurationError: what was selected cannot be given up.
+    """
     return await _each(store, _discardable(which, delivery_ids), store.discard)
 
 
@@ -66,8 +76,10 @@ async def probe_now(store: Store, endpoint: str) -> bool:
 
 
 def _discardable(which: Selection, delivery_ids: Sequence[int]) -> Selection:
-    kept = tuple(state for state in which.states or ("dead",) if state in {"dead", "held", "pending"})
-    return replace(which, ids=tuple(delivery_ids), states=("dead", "held", "pending") if delivery_ids else kept)
+    if not delivery_ids and not set(which.states) <= set(_DISCARDABLE):
+        raise ConfigurationError(f"only deliveries that are {', '.join(_DISCARDABLE)} can be given up")
+    states = _DISCARDABLE if delivery_ids else which.states or ("dead",)
+    return replace(which, ids=tuple(delivery_ids), states=states)
 
 
 async def _each(store: Store, which: Selection, act: Callable[[Sequence[int], int], Awaitable[Sequence[int]]]) -> int:

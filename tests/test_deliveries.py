@@ -100,10 +100,18 @@ def test_a_dead_letter_is_given_up(gateway: Gateway, listener: Listener) -> None
 
 def test_without_a_word_of_which_nothing_is_sent_again(gateway: Gateway, listener: Listener) -> None:
     dead_letters(gateway, listener)
-    for arguments in (("replay", "--yes"), ("discard", "--yes"), ("replay", "--since", "yesterday"), ("show", "x")):
+    everything = ("discard", "--state", "delivered", "--endpoint", listener.url, "--yes")
+    for arguments in (
+        everything,
+        ("replay", "--yes"),
+        ("discard", "--yes"),
+        ("replay", "--since", "yesterday"),
+        ("show", "x"),
+    ):
         done = run("deliveries", *arguments, **gateway.environment)
         assert done.returncode == 2
         assert done.stderr.startswith("gateway: ")
+    assert told(gateway, "list")["count"] == COUNT
     without_a_yes = run("deliveries", "replay", "--endpoint", listener.url, **gateway.environment)
     assert without_a_yes.returncode != 0
     assert listener.received == []
@@ -141,6 +149,7 @@ def test_the_same_by_http(gateway: Gateway, listener: Listener) -> None:
         ("/deliveries/$replay", {"dry_run": True, "since": "yesterday"}),
         ("/deliveries/$replay", {"dry_run": True, "ids": ["x"]}),
         ("/deliveries/$resend", {"dry_run": True}),
+        ("/deliveries/$discard", {"dry_run": True, "state": ["delivered"]}),
     ],
 )
 def test_what_cannot_be_understood_is_refused(gateway: Gateway, path: str, body: dict[str, Any]) -> None:

@@ -91,7 +91,10 @@ def _add_deliveries(routes: APIRouter, store: Store) -> None:
         """Send deliveries again, or give them up; how many were found, and how many it was done to."""
         which, chosen = _asked(what.selection), _asked(what.chosen)
         replays = act == "$replay"
-        count = await (letters.count_replay if replays else letters.count_discard)(store, which, chosen)
+        try:
+            count = await (letters.count_replay if replays else letters.count_discard)(store, which, chosen)
+        except ConfigurationError as error:
+            raise HTTPException(400, str(error)) from None
         if what.dry_run:
             return {"found": count, "done": 0}
         done = await (letters.replay if replays else letters.discard)(store, which, chosen)
