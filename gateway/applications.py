@@ -72,7 +72,7 @@ class Application(BaseModel):
     ods_codes: frozenset[str] = frozenset()
     asids: frozenset[Annotated[str, Field(pattern=r"^[0-9]{12}$")]] = frozenset()
     certificates: frozenset[Annotated[str, AfterValidator(normal)]] = frozenset()
-    mailboxes: frozenset[str] = frozenset()
+    mailboxes: frozenset[Annotated[str, AfterValidator(str.upper)]] = frozenset()
     publish: frozenset[str] = frozenset()
     subscribe: frozenset[str] = frozenset()
     subscription_kinds: frozenset[Kind] = frozenset()
@@ -86,11 +86,6 @@ class Application(BaseModel):
         if self.jwks_url and self.jwks_file:
             raise ValueError("jwks_url and jwks_file exclude each other")
         return self
-
-    @property
-    def publishes(self) -> bool:
-        """Whether it may publish anything."""
-        return bool(self.publish)
 
     def may_publish(self, event_type: str) -> bool:
         """Whether it may publish events of that type."""
@@ -111,8 +106,8 @@ class Application(BaseModel):
         return event_type in self.subscribe and kind in self.subscription_kinds
 
     def may_use_mailbox(self, mailbox: str) -> bool:
-        """Whether its subscriptions may deliver to that MESH mailbox."""
-        return mailbox in self.mailboxes
+        """Whether its subscriptions may deliver to that MESH mailbox, however it is written: MESH knows no case."""
+        return mailbox.upper() in self.mailboxes
 
     def acts_for(self, ods_code: str) -> bool:
         """Whether it acts for that organisation."""
@@ -121,10 +116,6 @@ class Application(BaseModel):
 
 class LocalApplication(Application):
     """Every caller of open mode: it may do all."""
-
-    @property
-    def publishes(self) -> bool:
-        return True
 
     def may_publish(self, event_type: str) -> bool:
         return True
@@ -187,7 +178,7 @@ class Applications:
 
     def with_mailbox(self, mailbox: str) -> Application | None:
         """The party whose MESH mailbox that is."""
-        return self._by_mailbox.get(mailbox)
+        return self._by_mailbox.get(mailbox.upper())
 
 
 def _claim(table: dict[str, Application], key: str, application: Application) -> None:

@@ -46,6 +46,7 @@ def test_a_party_may_do_what_it_is_declared_for(tmp_path: Path) -> None:
     assert not party.may_subscribe("vaccinations-1", "generic")
     assert not party.may_subscribe("pds-change-of-gp-1", "explicit")
     assert party.may_use_mailbox("A20047OT001")
+    assert party.may_use_mailbox("a20047ot001")
     assert not party.may_use_mailbox("A20047OT002")
     assert party.acts_for("A20047")
     assert not party.acts_for("A20048")
@@ -60,7 +61,7 @@ def test_a_party_that_is_declared_for_nothing_may_do_nothing(tmp_path: Path) -> 
 
 def test_parties_are_found_by_asid_and_mailbox(tmp_path: Path) -> None:
     found = load(tmp_path, ONE)
-    assert found.with_mailbox("A20047OT001") is found.with_asid("200000000115")
+    assert found.with_mailbox("a20047OT001") is found.with_asid("200000000115")
     assert found.with_asid("200000000116") is found.with_mailbox("X") is None
 
 

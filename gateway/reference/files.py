@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from pathlib import Path
 from gateway.errors import ConfigurationError
 
 Rows = Iterator[list[str]]
+# A zip file with a password is a RuntimeError, one packed in a way that Python does not know a NotImplementedError.
+_UNREADABLE = (OSError, EOFError, csv.Error, zipfile.BadZipFile, zlib.error, UnicodeError, RuntimeError)
 
 
 @contextmanager
@@ -24,7 +27,7 @@ def rows_of(path: Path) -> Iterator[Rows]:
     try:
         with _rows_of(path) as rows:
             yield rows
-    except (OSError, csv.Error, zipfile.BadZipFile, UnicodeError) as error:
+    except _UNREADABLE as error:
         raise ConfigurationError(f"{path}: {error}") from None
 
 

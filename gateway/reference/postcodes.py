@@ -47,8 +47,8 @@ def read(path: Path, each: Callable[[int], None] = lambda _: None) -> Postcodes:
     Raises:
         ConfigurationError: it is no directory of postcodes.
     """
-    ods_codes = _ods_codes(path)
     with rows_of(path) as rows:
+        ods_codes = _ods_codes(path)
         first = next(rows, [])
         columns = _headed(first) or (_NHSPD if _is_nhspd(first) else None)
         if columns is None:

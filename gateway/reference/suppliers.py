@@ -10,7 +10,6 @@ from pathlib import Path
 from gateway.errors import ConfigurationError
 from gateway.reference.files import rows_of
 
-# With a figure, which a heading has not.
 _ODS_CODE = re.compile(r"(?=[A-Z]*[0-9])[A-Z0-9]{3,12}")
 
 
@@ -22,12 +21,18 @@ def read(path: Path) -> dict[str, str]:
     """
     suppliers: dict[str, str] = {}
     with rows_of(path) as rows:
-        for row in rows:
+        for number, row in enumerate(rows):
             organisation, supplier = ([cell.strip().upper() for cell in row[:2]] + ["", ""])[:2]
             if _ODS_CODE.fullmatch(organisation) and _ODS_CODE.fullmatch(supplier):
                 suppliers[organisation] = supplier
+            elif supplier and number > 0:  # the first row may be headings
+                raise _no_list(path)
     if not suppliers:
-        raise ConfigurationError(
-            f"{path}: not a list of suppliers: column 1 must be an organisation's ODS code, 2 its supplier's"
-        )
+        raise _no_list(path)
     return suppliers
+
+
+def _no_list(path: Path) -> ConfigurationError:
+    return ConfigurationError(
+        f"{path}: not a list of suppliers: column 1 must be an organisation's ODS code, 2 its supplier's"
+    )

@@ -85,7 +85,7 @@ def parse(criteria: str, catalogue: Catalogue) -> NemsCriteria:
 
 
 def _components(criteria: str) -> _Values:
-    text = criteria if criteria.startswith(_PREFIX) else unquote(criteria)
+    text = criteria if criteria.startswith(f"{_PREFIX}&") else unquote(criteria)
     if not text.startswith(_PREFIX):
         raise _wrong(f"must begin with {_PREFIX}")
     rest = text.removeprefix(_PREFIX)

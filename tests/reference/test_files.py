@@ -79,6 +79,35 @@ def test_what_is_no_directory_is_refused_in_one_line(tmp_path: Path, content: by
         practices.read(tmp_path / "none.csv")
 
 
+def damaged(archive: bytes, how: str) -> bytes:
+    """A zip file that cannot be read: each member's flags or method changed, or some of its bytes."""
+    changed = bytearray(archive)
+    for start, at in ((b"PK\x03\x04", 6), (b"PK\x01\x02", 8)):
+        found = -1
+        while (found := changed.find(start, found + 1)) >= 0:
+            if how == "password":
+                changed[found + at] |= 1
+            elif how == "method":
+                changed[found + at + 2] = 97
+            elif start == b"PK\x03\x04":
+                changed[found + 60 : found + 70] = b"\xff" * 10
+    return bytes(changed)
+
+
+@pytest.mark.parametrize("packing", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
+@pytest.mark.parametrize("how", ["password", "method", "bytes"])
+def test_a_zip_file_that_cannot_be_read_is_told_in_one_line(tmp_path: Path, how: str, packing: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", packing) as archive:
+        archive.writestr("Data/directory.csv", files.headed(files.ONSPD) + files.epraccur())
+        archive.writestr("Documents/codes.csv", files.sub_icb_codes())
+    path = kept(tmp_path, damaged(packed.getvalue(), how), "wrong.zip")
+    for read in (practices.read, postcodes.read):
+        with pytest.raises(ConfigurationError, match=r"wrong\.zip") as caught:
+            read(path)
+        assert "\n" not in str(caught.value)
+
+
 POSTCODE = st.from_regex(r"\A[A-Z]{1,2}[0-9][0-9A-Z]?[0-9][A-Z]{2}\Z")
 AREA = st.sampled_from([ENGLISH, (("W92000004",), ("W06000099",), ()), ((), (), ())])
 

@@ -23,7 +23,7 @@ def test_the_first_two_columns_are_read(tmp_path: Path) -> None:
     assert unpack_suppliers(pack_suppliers(found)) == found
 
 
-@pytest.mark.parametrize("text", ["", "organisation,supplier\n", "a b,c d\n"])
+@pytest.mark.parametrize("text", ["", "organisation,supplier\n", "a b,c d\n", "PCD7,PCD8\nZZ993VZ,ZZ99 3VZ\n"])
 def test_what_is_no_list_is_refused(tmp_path: Path, text: str) -> None:
     file = tmp_path / "suppliers.csv"
     file.write_text(text)

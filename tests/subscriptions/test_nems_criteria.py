@@ -90,8 +90,9 @@ def test_components_may_stand_in_any_order() -> None:
 @pytest.mark.rule("nems-criteria-encoded")
 def test_values_may_be_percent_encoded() -> None:
     assert read(PATIENT.replace("|", "%7C").replace("/", "%2F"), GP) == read(PATIENT, GP)
-    whole = quote(f"/Bundle?type=message&{PATIENT}&{GP}", safe="")
-    assert parse(whole, CATALOGUE) == read(PATIENT, GP)
+    components = quote(f"&{PATIENT}&{GP}", safe="")
+    for begin in (quote("/Bundle?type=message", safe=""), "/Bundle?type=message"):
+        assert parse(begin + components, CATALOGUE) == read(PATIENT, GP)
 
 
 @pytest.mark.rule("nems-criteria-number")

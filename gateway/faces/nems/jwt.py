@@ -75,7 +75,7 @@ def read(authorization: str) -> Claims:
         claims = _decode_claims(_decoded(match[2]))
     except msgspec.ValidationError as error:
         raise wrong(_words(str(error))) from None
-    except (binascii.Error, msgspec.DecodeError, ValueError):
+    except (binascii.Error, msgspec.DecodeError, ValueError, RecursionError):
         raise wrong("the JWT cannot be read") from None
     if algorithm != "none":
         raise wrong("the alg of the JWT must be none")

@@ -5,6 +5,7 @@ Each fault becomes a warning that is kept with the event, so that its publisher 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -14,6 +15,9 @@ from gateway.errors import Issue
 _HEADER = "Bundle.entry[0].resource"
 # Profile Event-MessageHeader-1 allows none of these.
 _NOT_ALLOWED = ("receiver", "author", "reason", "response")
+_EVENT_SYSTEM = "https://fhir.nhs.uk/STU3/CodeSystem/EventType-1"
+_EVENT_SYSTEMS = frozenset({_EVENT_SYSTEM, "https://fhir.nhs.uk/STU3/CodeSystem/EMS-EventType-1"})  # the latter in 2018
+_UUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.IGNORECASE)
 # A record change never says when its record was changed.
 _WITHOUT_LAST_UPDATED = frozenset({"pds-record-change-1"})
 
@@ -21,8 +25,21 @@ _WITHOUT_LAST_UPDATED = frozenset({"pds-record-change-1"})
 def faults(bundle: dict[str, Any], event_type: EventType) -> list[Issue]:
     """The faults of a valid message Bundle, whose first entry is a MessageHeader, as warnings."""
     entries = bundle["entry"]
-    found = [*_header_faults(entries[0]["resource"], event_type.id), *_entry_faults(entries), *_lost(entries)]
+    header = entries[0]["resource"]
+    found = [
+        *_naming_faults(header), *_header_faults(header, event_type.id), *_entry_faults(entries), *_lost(entries),
+    ]  # fmt: skip
     return [Issue("INVALID_RESOURCE", location, text, "warning") for location, text in found]
+
+
+def _naming_faults(header: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    event = header.get("event", {})
+    if not _UUID.fullmatch(header.get("id", "")):
+        yield f"{_HEADER}.id", "must be a UUID: receivers know repeats by it"
+    if event.get("system") not in _EVENT_SYSTEMS:
+        yield f"{_HEADER}.event.system", f"must be {_EVENT_SYSTEM}"
+    if "display" not in event:
+        yield f"{_HEADER}.event.display", "is required by NEMS"
 
 
 def _header_faults(header: dict[str, Any], event_type: str) -> Iterator[tuple[str, str]]:

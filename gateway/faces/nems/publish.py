@@ -57,7 +57,7 @@ class Publish:
     async def _receive(self, request: Request) -> Received:
         """The message, once its headers are right."""
         application = self._identity.caller(request, PUBLISH_SCOPES)
-        if not application.publishes:
+        if not application.may_publish_any:
             raise Refusal.because("ASID_CHECK_FAILED", "this application is not registered to publish", "InteractionID")
         require_acceptable(request)
         syntax = content_syntax(request, default="xml")

@@ -115,7 +115,7 @@ class Subscriptions:
         channel = resource["channel"]
         if channel.get("type") != "message":
             raise _invalid("channel.type", "must be message")
-        mailbox = channel.get("endpoint") or ""
+        mailbox = (channel.get("endpoint") or "").upper()  # MESH knows no case, and a mailbox gets one copy
         if not re.fullmatch(r"[A-Za-z0-9]{1,100}", mailbox):
             raise _invalid("channel.endpoint", "must be a MESH mailbox id")
         ods_code = _ods_code(resource)

@@ -58,6 +58,21 @@ def test_our_own_sample_is_right(gateway: Gateway) -> None:
             marks=pytest.mark.rule("nems-source-absent"),
         ),
         pytest.param(
+            lambda text: re.sub(r'(<MessageHeader>\s*<id value=")[^"]*', r"\1message-7", text),
+            f"{HEADER}.id: must be a UUID",
+            marks=pytest.mark.rule("nems-event-coding"),
+        ),
+        pytest.param(
+            instead("STU3/CodeSystem/EventType-1", "STU3/CodeSystem/Others-1"),
+            f"{HEADER}.event.system: must be https://fhir.nhs.uk/STU3/CodeSystem/EventType-1",
+            marks=pytest.mark.rule("nems-event-coding"),
+        ),
+        pytest.param(
+            lambda text: re.sub(r'(<code value="pds-change-of-gp-1"/>\s*)<display [^>]*>', r"\1", text),
+            f"{HEADER}.event.display: is required by NEMS",
+            marks=pytest.mark.rule("nems-event-coding"),
+        ),
+        pytest.param(
             without("<contact>", "</contact>"),
             f"{HEADER}.source.contact: is required by NEMS",
             marks=pytest.mark.rule("nems-source-absent"),

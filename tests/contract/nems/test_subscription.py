@@ -188,6 +188,13 @@ def test_the_same_in_other_words_is_the_same(gateway: Gateway) -> None:
     assert create(gateway, body(f"{prefix}{event}{rule}&amp;tag=a,b")).status_code == 201
 
 
+@pytest.mark.rule("nems-duplicate-normal")
+def test_a_mailbox_is_the_same_in_any_case(gateway: Gateway) -> None:
+    small = {f'<endpoint value="{SUBSCRIBER_MAILBOX}"/>': f'<endpoint value="{SUBSCRIBER_MAILBOX.lower()}"/>'}
+    assert create(gateway, body()).status_code == 201
+    assert told(create(gateway, body(**small)))[:2] == (422, "DUPLICATE_REJECTED")
+
+
 @pytest.mark.rule("nems-delete", "nems-subscription-not-found")
 def test_delete_answers_200_and_only_once(gateway: Gateway) -> None:
     place = path_of(create(gateway, body()).headers["Location"])

@@ -17,6 +17,8 @@ from tests.harness import claims
 
 ASID = "200000000115"
 SCOPES = frozenset({"patient/Bundle.write"})
+NESTED = base64.urlsafe_b64encode(b'{"x":' + b"[" * 40_000).rstrip(b"=").decode()
+"""Deeper than a decoder goes, and within what a header may hold."""
 
 
 def token(payload: object, header: object = None, signature: str = "") -> str:
@@ -67,6 +69,8 @@ def test_what_is_written_is_read() -> None:
         token("text"),
         "Basic x",
         "Bearer é.é.",
+        f"Bearer e30.{NESTED}.",
+        f"Bearer {NESTED}.e30.",
     ],
 )
 def test_what_is_no_unsigned_jwt_is_refused(header: str) -> None:
