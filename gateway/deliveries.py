@@ -101,9 +101,8 @@ def _change(
     settings: StoreSettings, verb: str, count: _Act, act: _Act, what: tuple[Selection, Sequence[str]], *how: bool
 ) -> None:
     (which, identities), (dry_run, sure) = what, how
-    if not identities and which == Selection(states=which.states, until_ms=which.until_ms):
-        raise ConfigurationError("name deliveries by their ids, or by --subscription, --endpoint, --event or --since")
     chosen = [letters.delivery_id(one) for one in identities]
+    letters.require_some(which, chosen)
     found = ask(settings, lambda store: count(store, which, chosen))
     console = plain_console()
     if dry_run or not found:

@@ -41,6 +41,16 @@ def delivery_id(text: str) -> int:
         raise ConfigurationError(f"{text}: {error}") from None
 
 
+def require_some(which: Selection, delivery_ids: Sequence[int]) -> None:
+    """Nobody means every delivery there is.
+
+    Raises:
+        ConfigurationError: nothing but states and an end was selected.
+    """
+    if not delivery_ids and which == Selection(states=which.states, until_ms=which.until_ms):
+        raise ConfigurationError("name deliveries by their ids, or by subscription, endpoint, event or since")
+
+
 async def count_replay(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
     """How many `replay` would send again."""
     return await store.count_deliveries(replace(which, ids=tuple(delivery_ids), replayable=True))

@@ -145,6 +145,7 @@ def test_the_same_by_http(gateway: Gateway, listener: Listener) -> None:
     ("path", "body"),
     [
         ("/deliveries/$replay", {}),
+        ("/deliveries/$replay", {"dry_run": False}),
         ("/deliveries/$replay", {"dry_run": True, "colour": "red"}),
         ("/deliveries/$replay", {"dry_run": True, "since": "yesterday"}),
         ("/deliveries/$replay", {"dry_run": True, "ids": ["x"]}),

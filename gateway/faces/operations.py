@@ -92,6 +92,7 @@ def _add_deliveries(routes: APIRouter, store: Store) -> None:
         which, chosen = _asked(what.selection), _asked(what.chosen)
         replays = act == "$replay"
         try:
+            letters.require_some(which, chosen)
             count = await (letters.count_replay if replays else letters.count_discard)(store, which, chosen)
         except ConfigurationError as error:
             raise HTTPException(400, str(error)) from None
