@@ -1,19 +1,13 @@
-"""The service: its parts, joined, and the ASGI application that serves them."""
+"""The service: its parts, joined."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import gc
 import secrets
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import structlog
-from fastapi import FastAPI, Response
-from fastapi.responses import JSONResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
-from starlette.types import ASGIApp
 
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
@@ -31,7 +25,6 @@ from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.delivery.topics import Topics
 from gateway.errors import ConfigurationError
-from gateway.faces import operations
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
@@ -51,7 +44,6 @@ from gateway.faces.parts import Parts
 from gateway.faces.r4.gaps import FETCH_BYTES, FETCH_SECONDS, Gaps
 from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
-from gateway.faces.routes import Faces
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
 from gateway.mesh_link import MeshLink
@@ -280,46 +272,6 @@ class Gateway:
             self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode, self.incoming
         )
         return [*jobs, *self.mesh.jobs(inbox, self.store)]
-
-
-def create(gateway: Gateway) -> ASGIApp:
-    """The ASGI application of a gateway that has started; its lifespan ends with the gateway's."""
-
-    @contextlib.asynccontextmanager
-    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        yield
-        await gateway.stop()
-
-    # No OpenAPI page: it would show the probes only, since the faces are not FastAPI's.
-    app = FastAPI(title="FHIR event gateway", lifespan=lifespan, openapi_url=None)
-    _add_probes(app, gateway)
-    if token := gateway.settings.security.operator_token.get_secret_value():
-        app.include_router(operations.router(gateway.store, token))
-    return app if gateway.only_delivers else Faces(gateway.parts(), app)
-
-
-def _add_probes(app: FastAPI, gateway: Gateway) -> None:
-    @app.get("/livez", tags=["operations"])
-    async def livez() -> dict[str, str]:
-        """Whether the process answers at all."""
-        return {"status": "ok"}
-
-    @app.get("/readyz", tags=["operations"])
-    async def readyz() -> JSONResponse:
-        """Whether the gateway can take in events: 503 unless the store answers and is migrated.
-
-        MESH is told of too, but a MESH that is away does not make the gateway unready: what is for it waits in the
-        store.
-        """
-        checks = await gateway.checks()
-        ready = checks["store"] == checks["migrations"] == "ok"
-        status = "not ready" if not ready else "ok" if checks["mesh"] in {"ok", "not set up"} else "degraded"
-        return JSONResponse({"status": status, "checks": checks}, 200 if ready else 503)
-
-    @app.get("/metrics", tags=["operations"])
-    async def metrics() -> Response:
-        """The metrics, in the text format of Prometheus."""
-        return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)
 
 
 def _identity(settings: Settings, applications: Applications) -> Identity:

@@ -9,7 +9,8 @@ import socket
 import uvicorn
 
 from gateway import logs, tls
-from gateway.app import Gateway, create
+from gateway.app import Gateway
+from gateway.asgi import create
 from gateway.errors import ConfigurationError
 from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings

@@ -19,15 +19,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _numbers(value: object) -> object:
-    """A list written in an environment variable: `[1, 2]` or `1,2`."""
-    if not isinstance(value, str):
-        return value
-    text = value.strip()
-    return json.loads(text) if text.startswith("[") else [part for part in text.split(",") if part.strip()]
-
-
-def _texts(value: object) -> object:
+def _listed(value: object) -> object:
     """A list written in an environment variable: `["a", "b"]` or `a,b`."""
     if not isinstance(value, str):
         return value
@@ -35,12 +27,12 @@ def _texts(value: object) -> object:
     return json.loads(text) if text.startswith("[") else [part.strip() for part in text.split(",") if part.strip()]
 
 
-Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_texts)]
+Secrets = Annotated[tuple[SecretStr, ...], NoDecode, BeforeValidator(_listed)]
 Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 Count = Annotated[int, Field(gt=0)]
 Days = Annotated[float, Field(gt=0, le=36500, allow_inf_nan=False)]
-Waits = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(_numbers)]
-Networks = Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_texts)]
+Waits = Annotated[tuple[Annotated[float, Field(ge=0, allow_inf_nan=False)], ...], NoDecode, BeforeValidator(_listed)]
+Networks = Annotated[tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...], NoDecode, BeforeValidator(_listed)]
 
 
 class Section(BaseModel):

@@ -21,8 +21,9 @@ from starlette.requests import Request
 
 from gateway import ids, logs, metrics
 from gateway import settings as configuration
-from gateway.app import Gateway, create
+from gateway.app import Gateway
 from gateway.applications import LOCAL
+from gateway.asgi import create
 from gateway.catalogue import EventType
 from gateway.events import Event
 from gateway.faces.nems.identity import PUBLISH_SCOPES, require_interaction
