@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import http.client
 import ssl
 import time
@@ -12,9 +11,8 @@ from dataclasses import dataclass
 from urllib.parse import quote
 from xml.sax.saxutils import quoteattr
 
-import msgspec
-
 from gateway.errors import ConfigurationError, UpstreamError
+from gateway.faces.nems import jwt
 from gateway.settings import NemsUpstream as Settings
 from gateway.upstream.outcome import told
 
@@ -109,24 +107,23 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
 
 
 def _jwt(settings: Settings, audience: str, method: str) -> str:
-    """An unsigned JWT, whose last dot is there (Spine Core, "Cross organisation audit and provenance")."""
-    system = f"https://fhir.nhs.uk/Id/accredited-system|{settings.from_asid}"
+    system = f"{jwt.SYSTEM}{settings.from_asid}"
     user = settings.requesting_user and f"https://fhir.nhs.uk/Id/sds-role-profile-id|{settings.requesting_user}"
     now = int(time.time())
-    claims = {
-        "iss": settings.issuer,
-        "sub": user or system,
-        "aud": audience,
-        "iat": now,
-        "exp": now + JWT_SECONDS,
-        "reason_for_request": settings.reason_for_request,
-        "scope": f"patient/Subscription.{'read' if method == 'GET' else 'write'}",
-        "requesting_system": system,
-        "requesting_organization": f"https://fhir.nhs.uk/Id/ods-organization-code|{settings.ods_code}",
-        **({"requesting_user": user} if user else {}),
-    }
-    parts = ({"alg": "none", "typ": "JWT"}, claims)
-    return "".join(base64.urlsafe_b64encode(msgspec.json.encode(part)).decode().rstrip("=") + "." for part in parts)
+    return jwt.write(
+        jwt.Claims(
+            iss=settings.issuer,
+            sub=user or system,
+            aud=audience,
+            iat=now,
+            exp=now + JWT_SECONDS,
+            reason_for_request=settings.reason_for_request,
+            scope=f"patient/Subscription.{'read' if method == 'GET' else 'write'}",
+            requesting_system=system,
+            requesting_organization=f"{jwt.ORGANIZATION}{settings.ods_code}",
+            requesting_user=user,
+        )
+    )
 
 
 def _resource(criteria: str, mailbox: str, ods_code: str, reason: str, end: str) -> bytes:
