@@ -210,14 +210,7 @@ class Gateway:
 
     def _still_allowed(self, terms: Terms, kind: Kind) -> bool:
         """Whether the application of kept subscriptions may still have them; in open mode every caller may."""
-        if self.settings.security.mode == "open":
-            return True
-        owner = self.applications.with_id(terms.application)
-        return (
-            owner is not None
-            and all(owner.may_subscribe(event_type, kind) for event_type in terms.event_types)
-            and (terms.channel != "mesh" or owner.may_use_mailbox(terms.endpoint))
-        )
+        return self.settings.security.mode == "open" or self.applications.allow(terms, kind)
 
     @property
     def _mns_url(self) -> str:

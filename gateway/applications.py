@@ -13,7 +13,7 @@ from gateway.catalogue import Catalogue
 from gateway.certificates import normal
 from gateway.documents import read_yaml
 from gateway.errors import ConfigurationError
-from gateway.subscriptions.subscription import Kind
+from gateway.subscriptions.subscription import Kind, Terms
 
 
 class UpstreamServer(BaseModel):
@@ -179,6 +179,15 @@ class Applications:
     def with_mailbox(self, mailbox: str) -> Application | None:
         """The party whose MESH mailbox that is."""
         return self._by_mailbox.get(mailbox.upper())
+
+    def allow(self, terms: Terms, kind: Kind) -> bool:
+        """Whether the party of kept subscriptions may still have them."""
+        owner = self.with_id(terms.application)
+        return (
+            owner is not None
+            and all(owner.may_subscribe(event_type, kind) for event_type in terms.event_types)
+            and (terms.channel != "mesh" or owner.may_use_mailbox(terms.endpoint))
+        )
 
 
 def _claim(table: dict[str, Application], key: str, application: Application) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from gateway import catalogue, ids
+from gateway import applications, catalogue, ids
 from gateway.errors import ConfigurationError, Refusal
 from gateway.events import XML, Event
 from gateway.fhir.json import parse_json
@@ -22,7 +22,7 @@ from gateway.resources import folder
 from gateway.settings import Settings
 from gateway.store.base import EventTrace, Store
 from gateway.store.chosen import ask
-from gateway.subscriptions.conditions import Verdict, judge
+from gateway.subscriptions.conditions import Condition, Verdict, judge
 from gateway.subscriptions.facts import EventFacts
 from gateway.subscriptions.subscription import Entry
 from gateway.trace import plain_console, plain_table, print_json
@@ -66,13 +66,48 @@ async def _judged(
     await Keeper(store, reference).take()
     event = with_demographics(trace.event, _modules(settings))
     facts = EventFacts(event, reference)
+    standing = _Standing(store, _allowed(settings), event)
     if subscription is None:
-        found = [_Judged(one, judge(event, one, facts)) async for one in _entries(store) if _concerns(one, event)]
-        return trace, found
+        concerned = [one async for one in _entries(store) if _concerns(one, event)]
+        return trace, [_Judged(one, await standing.judge(judge(event, one, facts), one)) for one in concerned]
     kept = await store.subscription(subscription)
     if kept is None:
         raise ConfigurationError(f"{subscription}: there is no such subscription")
-    return trace, [_Judged(kept.entry, judge(event, kept.entry, facts))]
+    there = [True async for one in _entries(store) if one.id == subscription]
+    verdict = judge(event, kept.entry, facts)
+    if not there:
+        verdict = _with(verdict, Condition("subscription is still there", False))
+    return trace, [_Judged(kept.entry, await standing.judge(verdict, kept.entry))]
+
+
+@dataclass(frozen=True, slots=True)
+class _Standing:
+    """What may keep an event from a subscription that asks for it: its age, and the rights of its application."""
+
+    store: Store
+    allowed: Callable[[Entry], bool]
+    event: Event
+
+    async def judge(self, verdict: Verdict, entry: Entry) -> Verdict:
+        """The verdict, and why it is another one, if it is."""
+        if not self.allowed(entry):
+            verdict = _with(verdict, Condition("its application may have it", False))
+        kept = await self.store.subscription(entry.id) if verdict.matches else None
+        if kept and kept.created_ms > self.event.received_ms:
+            verdict = _with(verdict, Condition("subscription was made before the event came", False))
+        return verdict
+
+
+def _with(verdict: Verdict, unmet: Condition) -> Verdict:
+    return Verdict(False, [*verdict.conditions, unmet])
+
+
+def _allowed(settings: Settings) -> Callable[[Entry], bool]:
+    if settings.security.mode == "open":
+        return lambda entry: True
+    types = catalogue.layered(settings.event_types)
+    parties = applications.load(Path(settings.applications), types)
+    return lambda entry: parties.allow(entry.terms, entry.kind)
 
 
 async def _entries(store: Store) -> AsyncIterator[Entry]:

@@ -103,6 +103,39 @@ def test_why_is_told_without_the_patient(gateway: Gateway) -> None:
         assert says in refused.stderr
 
 
+def test_why_tells_of_what_keeps_an_event_from_a_subscription_that_asks_for_it(gateway: Gateway) -> None:
+    early = subscribe(gateway, "&amp;GPRegistration=RegisteredOnly")
+    gateway.publish(message())
+    event = ids.show(gateway.events()[0].event.row_id)
+    late = subscribe(gateway, "&amp;Patient.age=gt1")
+
+    def unmet(subscription: str, **environment: str) -> list[str]:
+        store = {"GATEWAY_STORE__URL": f"sqlite:///{gateway.database}"}
+        told = {}
+        for one in (["--json"], [subscription, "--json"]):
+            answer = run("events", "why", event, *one, **store, **environment)
+            assert answer.returncode == 0, answer.stderr
+            found = {verdict["subscription"]: verdict for verdict in json.loads(answer.stdout)}
+            told[len(one)] = found.get(subscription, {"matches": None})
+        assert told[1] in (told[2], {"matches": None})
+        conditions = [one["text"] for one in told[2]["conditions"] if not one["met"]]
+        assert told[2]["matches"] is not bool(conditions)
+        return conditions
+
+    nobody = gateway.folder / "nobody.yaml"
+    nobody.write_text("applications: []")
+    assert unmet(early) == []
+    assert unmet(late) == ["subscription was made before the event came"]
+    closed = {"GATEWAY_SECURITY__MODE": "closed", "GATEWAY_APPLICATIONS": str(nobody)}
+    assert unmet(early, **closed) == ["its application may have it"]
+    gone = gateway.http.delete(
+        f"/STU3/Subscription/{early}",
+        headers=nems_headers(InteractionID="urn:nhs:names:services:clinicals-sync:SubscriptionsApiDelete"),
+    )
+    assert gone.status_code == 200
+    assert unmet(early) == ["subscription is still there"]
+
+
 def test_a_file_that_is_no_reference_data_is_refused_and_the_old_stays(gateway: Gateway) -> None:
     load(gateway, "practices", files.epraccur())
     (gateway.folder / "bad.csv").write_text("hello\n")
