@@ -105,7 +105,9 @@ def _beside_library(by_name: Mapping[str, Module], seconds: float) -> dict[str, 
     ways = library.ways(by_name["nems-pds-change-of-gp-1"], by_name["mns-signal"], CONTEXT)
     if len({library.normal(way(body)) for way in ways.values()}) != 1:
         raise BenchError("the gateway and fhir.resources write different signals")
-    gc.freeze()  # as the gateway does once it has started; it is for all three
+    # As the gateway does once it has started; it is for all three.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     return interleaved({name: partial(way, body) for name, way in ways.items()}, seconds)
 
 
