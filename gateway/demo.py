@@ -68,8 +68,10 @@ class Demo:
         for port in (self._port, self._mesh.port):
             _refuse_taken(port)
         self._clear()
-        # SIGTERM ends it as Ctrl-C does, so that nothing is left running.
-        signal.signal(signal.SIGTERM, signal.default_int_handler)
+        # SIGTERM ends it as Ctrl-C does, so that nothing is left running; whoever starts it in the background of a
+        # script leaves it with a Ctrl-C that does nothing.
+        for ending in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(ending, signal.default_int_handler)
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 with self._mesh, self._gateway() as process, _webhook() as webhook:

@@ -17,10 +17,10 @@ class Context(NamedTuple):
     """UUID of the notification that is being rendered."""
     mns_type: str | None = None
     """The event type's MNS name, e.g. `pds-change-of-gp-2`."""
-    mns_path: str | None = None
-    """The path under which the gateway's MNS face stands, e.g. `/multicast-notification-service`."""
     nems_code: str | None = None
     """The event type's NEMS code, e.g. `pds-change-of-gp-1`."""
+    mns_path: str | None = None
+    """The path under which the gateway's MNS face stands, e.g. `/multicast-notification-service`."""
 
 
 NAMES: Final[Mapping[str, str]] = {

@@ -48,6 +48,7 @@ class Fault:
 
     kind: str
     path_contains: str = ""
+    path_ends: str = ""
     method: str = ""
     times: int = 1
     accept: bool = False
@@ -84,7 +85,7 @@ class Faults:
     def take(self, method: str, path: str) -> Fault | None:
         """Return the oldest order that fits a request."""
         for fault in self.ordered:
-            if fault.method in ("", method) and fault.path_contains in path:
+            if fault.method in ("", method) and fault.path_contains in path and path.endswith(fault.path_ends):
                 fault.times -= 1
                 if fault.times <= 0:
                     self.ordered.remove(fault)

@@ -29,7 +29,7 @@ from gateway.mapping.module import Module
 from gateway.mapping.modules import Modules
 from tests.mapping.conftest import MAPPINGS
 
-CONTEXT: Final = Context("https://a/1", "https://a", "e961aa27-adbd-4a89-b406-1cc3759cf774", "m-2", "m-1")
+CONTEXT: Final = Context("https://a/1", "https://a", "e961aa27-adbd-4a89-b406-1cc3759cf774", "m-2", "m-1", "/mns")
 MODULES: Final = list(Modules.load(MAPPINGS))
 _RESOURCES: Final = {"nems-message": STU3Bundle, "mns-signal": R4Bundle, "r4-status": R4Bundle}
 _MODELS: Final = {

@@ -41,7 +41,7 @@ def test_a_chunk_that_fails_leaves_a_part_and_a_resend_sends_the_rest(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing
 ) -> None:
     message = outgoing(body=BODY)
-    mesh.fault("status", method="POST", path_contains="/3", status=503)
+    mesh.fault("status", method="POST", path_ends="/3", status=503)
     partial = chunking.send(message)
     assert (partial.result, partial.status) == (Result.PARTIAL, 503)
     assert recipient.list_messages() == []
@@ -55,7 +55,7 @@ def test_a_chunk_that_fails_leaves_a_part_and_a_resend_sends_the_rest(
 def test_a_last_chunk_whose_answer_is_lost_was_taken(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing, kind: str, order: dict[str, object]
 ) -> None:
-    mesh.fault(kind, method="POST", path_contains="/4", accept=True, **order)
+    mesh.fault(kind, method="POST", path_ends="/4", accept=True, **order)
     sent = chunking.send(outgoing(body=BODY))
     assert sent.result is Result.ACCEPTED
     assert recipient.list_messages() == [sent.message_id]
@@ -64,7 +64,7 @@ def test_a_last_chunk_whose_answer_is_lost_was_taken(
 def test_a_last_chunk_that_is_locked_was_taken(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing
 ) -> None:
-    mesh.fault("status", method="POST", path_contains="/4", accept=True, status=423)
+    mesh.fault("status", method="POST", path_ends="/4", accept=True, status=423)
     sent = chunking.send(outgoing(body=BODY))
     assert (sent.result, sent.status) == (Result.ACCEPTED, 423)
     assert recipient.list_messages() == [sent.message_id]
@@ -74,7 +74,7 @@ def test_when_nothing_can_be_asked_it_is_unknown_and_a_resend_finds_out(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing
 ) -> None:
     message = outgoing(body=BODY)
-    mesh.fault("drop", method="POST", path_contains="/4", accept=True)
+    mesh.fault("drop", method="POST", path_ends="/4", accept=True)
     mesh.fault("status", method="GET", path_contains="/outbox/tracking", status=503)
     assert chunking.send(message).result is Result.UNKNOWN
     assert [chunking.resend(message).message_id] == recipient.list_messages()
@@ -83,12 +83,12 @@ def test_when_nothing_can_be_asked_it_is_unknown_and_a_resend_finds_out(
 def test_a_refused_chunk_is_refused_and_a_message_whose_rest_is_refused_is_sent_anew(
     mesh: LocalMesh, chunking: Mailbox, recipient: Mailbox, outgoing: Outgoing
 ) -> None:
-    mesh.fault("status", method="POST", path_contains="/2", status=417)
+    mesh.fault("status", method="POST", path_ends="/2", status=417)
     assert chunking.send(outgoing(body=BODY)).result is Result.REJECTED
     message = outgoing(body=BODY)
-    mesh.fault("drop", method="POST", path_contains="/2")
+    mesh.fault("drop", method="POST", path_ends="/2")
     partial = chunking.send(message)
-    mesh.fault("status", method="POST", path_contains="/2", status=404)
+    mesh.fault("status", method="POST", path_ends="/2", status=404)
     again = chunking.resend(message)
     assert (partial.result, again.result) == (Result.PARTIAL, Result.ACCEPTED)
     assert recipient.list_messages() == [again.message_id] != [partial.message_id]

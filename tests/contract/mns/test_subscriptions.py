@@ -244,13 +244,17 @@ def test_an_application_subscribes_to_what_it_may(gateway: Gateway) -> None:
     assert one.subscribe(resource()).status_code == 403
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", ""), ("GET", ""), ("GET", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", ""), ("GET", ""), ("GET", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11")]
+)
 def test_an_application_without_any_right_is_told_so(gateway: Gateway, method: str, path: str) -> None:
     answer = Caller(gateway, "nobody").call(method, f"/subscriptions{path}")
     assert (answer.status_code, answer.json()) == (403, {"errors": "Unauthorised"})
 
 
-@pytest.mark.parametrize(("method", "path"), [("POST", ""), ("GET", ""), ("GET", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("POST", ""), ("GET", ""), ("GET", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11")]
+)
 def test_a_token_and_a_correlation_id_are_needed(caller: Caller, method: str, path: str) -> None:
     bare = caller.call(method, f"/subscriptions{path}", headers={"Authorization": None})
     assert bare.json()["fault"]["faultstring"] == "Missing access token"
@@ -263,7 +267,9 @@ def test_what_is_no_object_is_refused(caller: Caller, body: bytes) -> None:
     assert list(errors(caller.call("POST", "/subscriptions", content=body, headers=FHIR))) == ["body"]
 
 
-@pytest.mark.parametrize(("method", "path"), [("PATCH", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11"), ("PUT", ""), ("DELETE", "")])
+@pytest.mark.parametrize(
+    ("method", "path"), [("PATCH", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11"), ("PUT", ""), ("DELETE", "")]
+)
 def test_other_verbs_are_refused(caller: Caller, method: str, path: str) -> None:
     assert caller.call(method, f"/subscriptions{path}").status_code == 405
 
