@@ -102,16 +102,47 @@ class Gateway:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
         settings = self.settings
         await self.store.open()
-        self.fetcher = Fetcher(KEY_SET_SECONDS, KEY_SET_BYTES, loopback=settings.security.mode == "open")
-        keys = KeySets(self.applications, self.fetcher)
         await self.book.load()
         self.store.hear_of_changes(self.book.follow)
         await self.keeper.refresh()
+        await self._make_callers_known()
+        self._make_dispatcher()
+        self.intake = Intake(
+            store=self.store,
+            catalogue=self.catalogue,
+            modules=self.modules,
+            book=self.book,
+            outbox=self.dispatcher,
+            base_url=settings.http.base_url,
+        )
+        self.incoming = Incoming(self.intake, self.catalogue)
+        self.event_fetcher = self._fetcher(FETCH_SECONDS, FETCH_BYTES)
+        self._watch_subscriptions()
+        jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
+        self.schedule = Schedule(jobs, self.store.take_turn)
+        self.schedule.start()
+        seconds = settings.mapping.reload_seconds
+        self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
+        await self.dispatcher.start()
+        # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
+        gc.freeze()
+        gc.set_threshold(50_000, 20, 100)
+        if not settings.security.secret_keys:
+            log.warning("secrets-unsealed", setting="security.secret_keys")
+        log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mesh))
+
+    async def _make_callers_known(self) -> None:
+        settings = self.settings
+        self.fetcher = self._fetcher(KEY_SET_SECONDS, KEY_SET_BYTES)
+        keys = KeySets(self.applications, self.fetcher)
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
         self.bearer = Bearer(settings.security.mode, self.applications, tokens, quota)
         assertions = Assertions(self.applications, keys, self.store, [settings.http.base_url + TOKEN_PATH])
         self.token_endpoint = TokenEndpoint(assertions, tokens, quota)
+
+    def _make_dispatcher(self) -> None:
+        settings = self.settings
         self.channels = self._channels()
         self.renderer = Renderer(
             self.modules, self.catalogue, settings.http.base_url, self.store.instance, settings.mns.base_path
@@ -126,34 +157,17 @@ class Gateway:
             settings.delivery,
             settings.longest_attempt_seconds,
         )
-        self.intake = Intake(
-            store=self.store,
-            catalogue=self.catalogue,
-            modules=self.modules,
-            book=self.book,
-            outbox=self.dispatcher,
-            base_url=settings.http.base_url,
-        )
-        topics = Topics(self.catalogue, settings.http.base_url)
-        self.incoming = Incoming(self.intake, self.catalogue)
-        self.event_fetcher = Fetcher(FETCH_SECONDS, FETCH_BYTES, loopback=settings.security.mode == "open")
+
+    def _watch_subscriptions(self) -> None:
+        topics = Topics(self.catalogue, self.settings.http.base_url)
         self.notices = Notices(self.store, self.book, self.channels["rest-hook"], topics)
         self.book.watchers.append(self.notices.watch)
         self.alarm = self._alarm()
         if self.alarm:
             self.book.watchers.append(self.alarm.watch)
-        jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
-        self.schedule = Schedule(jobs, self.store.take_turn)
-        self.schedule.start()
-        seconds = settings.mapping.reload_seconds
-        self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
-        await self.dispatcher.start()
-        # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
-        gc.freeze()
-        gc.set_threshold(50_000, 20, 100)
-        if not settings.security.secret_keys:
-            log.warning("secrets-unsealed", setting="security.secret_keys")
-        log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mesh))
+
+    def _fetcher(self, seconds: float, max_bytes: int) -> Fetcher:
+        return Fetcher(seconds, max_bytes, loopback=self.settings.security.mode == "open")
 
     async def stop(self) -> None:
         """Finish what is under way, within the set time, and give the rest back to the store."""
@@ -220,8 +234,7 @@ class Gateway:
         retrieval = self.settings.retrieval
         # What the test signal points to is the gateway's own.
         own = Source(url=f"{self._mns_url}{TEST_PATH.rpartition('/')[0]}/", hydrate=True)
-        loopback = self.settings.security.mode == "open"
-        fetcher = Fetcher(retrieval.seconds, retrieval.max_bytes, loopback=loopback)
+        fetcher = self._fetcher(retrieval.seconds, retrieval.max_bytes)
         return Retriever([*self.sources, own], fetcher, self.book.find, self.renderer.inputs)
 
     def _alarm(self) -> Alarm | None:
