@@ -114,7 +114,7 @@ async def _entries(store: Store) -> AsyncIterator[Entry]:
     for one in await store.subscriptions(but_of="nems"):
         yield one.entry
     after = ""
-    while page := await store.entries("nems", after, _PAGE):
+    while page := await store.nems_entries(after, _PAGE):
         for entry in page:
             yield entry
         after = page[-1].id

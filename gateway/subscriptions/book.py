@@ -59,8 +59,8 @@ class Shelf(Protocol):
         """All that are not deleted, but those of the face `but_of`."""
         ...
 
-    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
-        """What the index needs of those of a face that are not deleted, by id, from behind the id `after`."""
+    async def nems_entries(self, after: str, limit: int) -> list[Entry]:
+        """What the index needs of NEMS's that are not deleted, by id, from behind the id `after`."""
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
@@ -157,13 +157,14 @@ class Book:
         allowed: set[tuple[int, bool]] = set()
         try:
             after = ""
-            while page := await self._store.entries(_LEFT, after, _PAGE):
-                for entry in page:
-                    # Of many that agree in all but their patients, one is asked about.
-                    key = (id(entry.terms), entry.subject is None)
-                    if key in allowed or self._may_stay(entry):
-                        allowed.add(key)
-                        self.index.add(entry)
+            while page := await self._store.nems_entries(after, _PAGE):
+                # Of many that agree in all but their patients, one is asked about.
+                allowed |= {
+                    (id(one.terms), one.subject is None)
+                    for one in page
+                    if (id(one.terms), one.subject is None) not in allowed and self._may_stay(one)
+                }
+                self.index.fill([one for one in page if (id(one.terms), one.subject is None) in allowed])
                 after = page[-1].id
         finally:
             if collecting:

@@ -24,8 +24,7 @@ class Index:
         self._by_type: dict[str, Buckets] = {}
         self.revision = 0
         """How far it has followed the store."""
-        for entry in entries:
-            self.add(entry)
+        self.fill(entries)
 
     def __len__(self) -> int:
         return len(self._by_id)
@@ -37,12 +36,17 @@ class Index:
         """Let it match from now on, instead of one of the same id."""
         if entry.id in self._by_id:
             self.remove(entry.id)
-        self._by_id[entry.id] = entry
-        for event_type in entry.terms.event_types:
-            buckets = self._by_type.get(event_type)
-            if buckets is None:
-                buckets = self._by_type[event_type] = Buckets()
-            buckets.add(entry)
+        self.fill((entry,))
+
+    def fill(self, entries: Iterable[Entry]) -> None:
+        """Add many that are not in it."""
+        by_id, by_type = self._by_id, self._by_type
+        for entry in entries:
+            by_id[entry.id] = entry
+            for event_type in entry.terms.event_types:
+                if event_type not in by_type:
+                    by_type[event_type] = Buckets()
+                by_type[event_type].add(entry)
 
     def remove(self, subscription_id: str) -> None:
         """Let it match no more; nothing happens when it is not there."""

@@ -96,7 +96,7 @@ async def test_what_the_index_needs_is_read_in_pages(store: Store) -> None:
     )
     for one in [*reversed(made), subscription(face="r4")]:
         await store.add_subscription(one)
-    pages = [await store.entries("nems", after, 2) for after in ("", made[1].id, made[2].id)]
+    pages = [await store.nems_entries(after, 2) for after in ("", made[1].id, made[2].id)]
     assert [len(page) for page in pages] == [2, 1, 0]
     for one, entry in zip(made, [*pages[0], *pages[1]], strict=True):
         assert (entry.id, entry.subject, entry.tag, entry.end_ms) == (one.id, one.subject, one.tag, one.end_ms)
@@ -108,4 +108,4 @@ async def test_a_deleted_subscription_is_not_for_the_index(store: Store) -> None
     one = subscription()
     await store.add_subscription(one)
     await store.delete_subscription(one.id, SOON)
-    assert await store.entries("nems", "", 10) == []
+    assert await store.nems_entries("", 10) == []

@@ -61,8 +61,8 @@ class Subscriptions(Protocol):
         """All that are not deleted, but those of the face `but_of`, in the order they were made."""
         ...
 
-    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
-        """What the index needs of up to `limit` of a face that are not deleted, by id, from behind the id `after`."""
+    async def nems_entries(self, after: str, limit: int) -> list[Entry]:
+        """What the index needs of up to `limit` of NEMS's that are not deleted, by id, from behind the id `after`."""
         ...
 
     async def subscription(self, subscription_id: str) -> Subscription | None:

@@ -40,8 +40,8 @@ WHOLE = (
 PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> $1 ORDER BY created_ms, id"
 ONE = f"{WHOLE} WHERE id = $1"
 ENTRIES = (
-    f"SELECT {rows.ENTRY} FROM subscriptions"  # noqa: S608
-    " WHERE face = $1 AND id > $2 AND deleted_ms IS NULL ORDER BY id LIMIT $3"
+    f"SELECT {rows.NEMS_ENTRY} FROM subscriptions"  # noqa: S608
+    " WHERE face = 'nems' AND id > $1 AND deleted_ms IS NULL ORDER BY id LIMIT $2"
 )
 
 
@@ -96,8 +96,8 @@ class Subscriptions(Engine):
     async def subscriptions(self, but_of: str = "") -> list[Subscription]:
         return [rows.subscription_of(row) for row in await self._fetch(PRESENT, but_of)]
 
-    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
-        return [rows.entry_of(row) for row in await self._fetch(ENTRIES, face, after, limit)]
+    async def nems_entries(self, after: str, limit: int) -> list[Entry]:
+        return rows.nems_entries_of(await self._fetch(ENTRIES, after, limit))
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         row = await self._first(ONE, subscription_id)

@@ -38,8 +38,8 @@ WHOLE = (
 PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> ? ORDER BY created_ms, id"
 ONE = f"{WHOLE} WHERE id = ?"
 ENTRIES = (
-    f"SELECT {rows.ENTRY} FROM subscriptions"  # noqa: S608
-    " WHERE face = ? AND id > ? AND deleted_ms IS NULL ORDER BY id LIMIT ?"
+    f"SELECT {rows.NEMS_ENTRY} FROM subscriptions"  # noqa: S608
+    " WHERE face = 'nems' AND id > ? AND deleted_ms IS NULL ORDER BY id LIMIT ?"
 )
 
 
@@ -85,10 +85,8 @@ class Subscriptions(Engine):
             lambda connection: [rows.subscription_of(row) for row in connection.execute(PRESENT, (but_of,))]
         )
 
-    async def entries(self, face: str, after: str, limit: int) -> list[Entry]:
-        return await self._read(
-            lambda connection: [rows.entry_of(row) for row in connection.execute(ENTRIES, (face, after, limit))]
-        )
+    async def nems_entries(self, after: str, limit: int) -> list[Entry]:
+        return await self._read(lambda connection: rows.nems_entries_of(connection.execute(ENTRIES, (after, limit))))
 
     async def subscription(self, subscription_id: str) -> Subscription | None:
         row = await self._read(lambda connection: connection.execute(ONE, (subscription_id,)).fetchone())
