@@ -37,10 +37,10 @@ async def port() -> AsyncIterator[int]:
         application, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio"
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the test's own loop has them
+    server.capture_signals = contextlib.nullcontext  # the test's own loop has them
     serving = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110  # nothing tells
+        while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
             await asyncio.sleep(0.01)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True

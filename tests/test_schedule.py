@@ -36,7 +36,7 @@ class Counted:
 
 async def until(true: Callable[[], object], seconds: float = 10) -> None:
     async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110  # what is waited for tells nobody
+        while not true():  # noqa: ASYNC110  # any condition may be waited for
             await asyncio.sleep(0.005)
 
 

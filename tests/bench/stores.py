@@ -60,7 +60,7 @@ def own(server: PostgresServer, seconds: float, jobs: int) -> dict[str, Scenario
         ON_POSTGRES: lambda folder: accept(server, folder, seconds),
     }
     for batch, name in OWN.items():
-        chosen[name] = lambda _, batch=batch: _queue(  # type: ignore[misc]
+        chosen[name] = lambda _, batch=batch: _queue(
             tool("tests.bench.claims", server.database(), str(jobs), str(batch), seconds=60)
         )
     return chosen

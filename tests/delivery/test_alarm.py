@@ -17,7 +17,7 @@ FAILED = subscription(
 
 async def heard(listener: Listener, count: int) -> None:
     async with asyncio.timeout(20):
-        while len(listener.received) < count:  # noqa: ASYNC110  # nothing tells
+        while len(listener.received) < count:  # noqa: ASYNC110  # the listener is in a thread, and sets no event of this loop
             await asyncio.sleep(0.02)
 
 

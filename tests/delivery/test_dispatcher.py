@@ -71,7 +71,7 @@ async def eventually(
 ) -> None:
     """Ask until the answer is what is expected."""
     async with asyncio.timeout(20):
-        while of(await ask()) != expected:  # noqa: ASYNC110  # nothing tells
+        while of(await ask()) != expected:  # noqa: ASYNC110  # a database has no event to wait for
             await asyncio.sleep(0.02)
 
 

@@ -51,7 +51,7 @@ async def test_what_is_no_reference_data_is_told_in_one_line_and_the_old_stays(
     store: SqliteStore, tmp_path: Path, dataset: str
 ) -> None:
     reference = Reference(practices=OLD)
-    await store.keep_reference(ReferenceVersion(dataset, 1, "x", 1), b"\xffnone")  # type: ignore[arg-type]
+    await store.keep_reference(ReferenceVersion(dataset, 1, "x", 1), b"\xffnone")
     with pytest.raises(ConfigurationError, match=f"the {dataset} kept are none"):
         await Keeper(store, reference).take()
     assert reference.practices == OLD

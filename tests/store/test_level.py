@@ -80,5 +80,5 @@ def test_a_month_of_traffic_leaves_the_store_as_large_as_day_three(
     assert day_three > 2 * 24 / STEP_HOURS * (PER_STEP // scale) * len(BODY), "two days are there"
     asyncio.run(Month(engine, day=3).run(27, PER_STEP // scale))
     month = size_of(engine, postgres)
-    print(f"day three {day_three:,} bytes, day thirty {month:,}: {month / day_three:.3f}")  # noqa: T201
+    print(f"day three {day_three:,} bytes, day thirty {month:,}: {month / day_three:.3f}")  # noqa: T201  # the figure that it is run for, seen with -s
     assert month < 1.1 * day_three

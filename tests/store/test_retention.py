@@ -26,7 +26,7 @@ async def keep(store: Store, days_ago: float, state: str = "delivered", **change
     made = [delivery(one, id=ids.next()) for _ in range(2)]
     await store.accept(Acceptance(one, made, [each.id for each in made], LATER, once=True))
     for each in made:
-        await store.record(verdict(each, state))  # type: ignore[arg-type]
+        await store.record(verdict(each, state))
     return one, made[0]
 
 

@@ -88,7 +88,7 @@ def answering(status: int, body: bytes = b"", **headers: str) -> Iterator[http.s
     class Answer(http.server.BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            server.headers_of_last = dict(self.headers)  # type: ignore[attr-defined]
+            server.headers_of_last = dict(self.headers)
             self.send_response(status)
             for name, value in {"Content-Length": str(len(body)), **headers}.items():
                 self.send_header(name, value)
@@ -130,7 +130,7 @@ def test_the_request_is_what_nems_asks_for() -> None:
     with answering(201, Location="https://x/STU3/Subscription/1") as server:
         url = f"http://127.0.0.1:{server.server_port}"
         subscribe(Nems(settings(url, requesting_user="555021935107")))
-        sent = {name.lower(): value for name, value in server.headers_of_last.items()}  # type: ignore[attr-defined]
+        sent = {name.lower(): value for name, value in server.headers_of_last.items()}
     assert sent["interactionid"] == "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost"
     assert (sent["fromasid"], sent["toasid"]) == ("200000000115", "200000000306")
     assert sent["content-type"] == sent["accept"] == "application/fhir+xml;charset=utf-8"
