@@ -141,8 +141,8 @@ class _Type:
 
 def _object_check(shape: _Type) -> Check:
     """The check of an object of a type; it runs for every object of every message."""
-    checks, required = shape.checks, shape.required
-    groups = tuple(group.names for group in shape.groups)
+    checks, required = shape.checks, tuple(shape.required)
+    groups, or_extension = tuple(group.names for group in shape.groups), shape.is_extension
 
     def check(value: Any) -> object:
         if type(value) is not dict or not value:
@@ -155,11 +155,13 @@ def _object_check(shape: _Type) -> Check:
                 answer = None
             if not answer:
                 faults += _faults_at(name, answer) if type(answer) is Wrong else shape.explain(name, item, value)
-        if required and not required <= value.keys():
-            faults += shape.missing(value)
+        for name in required:
+            if name not in value:
+                faults += shape.missing(value)
+                break
         for names in groups:
-            if len(names.intersection(value)) != 1 or "extension" in value:  # seldom, and seldom wrong
-                faults += shape.group_faults(value)
+            if len(names.intersection(value)) + (or_extension and "extension" in value) != 1:
+                faults += shape.group_faults(value)  # seldom called for, and then seldom wrong
                 break
         return Wrong(faults) if faults else True
 
@@ -223,10 +225,15 @@ def _each(check: Check) -> Check:
     def check_list(value: Any) -> object:
         if type(value) is not list or not value:
             return Wrong([_Fault("", "is empty" if value == [] else "is not a list")])
-        answers = [check(item) for item in value]
-        if all(answers):
-            return True
-        return Wrong(fault for index, answer in enumerate(answers) for fault in _under(f"[{index}]", _faults(answer)))
+        for index, item in enumerate(value):
+            answer = check(item)
+            if not answer:
+                return wrong_from(index, answer, value[index + 1 :])
+        return True
+
+    def wrong_from(first: int, answer: object, rest: list[Any]) -> Wrong:
+        answers = enumerate((answer, *map(check, rest)), first)
+        return Wrong(fault for index, answer in answers for fault in _under(f"[{index}]", _faults(answer)))
 
     return check_list
 

@@ -48,17 +48,22 @@ def parse_xml(body: bytes, tables: Tables) -> Parsed:
     return Parsed(resource, tuple(reader.warnings))
 
 
+_Read = Callable[["_Reader", etree._Element, Any, int], Any]
+"""Reads an element at a depth into its JSON form."""
+
+
 class _Slot:
     """An element of a type, as a reader needs it."""
 
-    __slots__ = ("convert", "inner", "is_list", "is_text", "name", "order", "read")
+    __slots__ = ("convert", "inner", "is_list", "is_text", "name", "of", "order", "read")
 
     def __init__(self, field: Field, order: int) -> None:
         self.name, self.order, self.is_list = field.name, order, field.is_list
         self.convert = _CONVERTERS.get(field.type)
         self.inner: _Plan | None = None
         self.is_text = False
-        self.read: Callable[[_Reader, etree._Element, _Slot, int], Any] = _read_primitive
+        self.read: _Read = _read_primitive
+        self.of: Any = self  # what `read` is to know of the element
 
 
 class _Plan:
@@ -81,18 +86,19 @@ def _plans(tables: Tables, namespace: str) -> dict[str, _Plan]:
                 slot = plan.slots[namespace + field.name] = _Slot(field, order)
                 slot.inner = plans.get(field.type)
                 slot.read = _reader_of(field, tables)
+                slot.of = slot.inner if slot.read is _Reader.object else slot
                 slot.is_text = slot.read is _read_primitive and slot.convert is None
                 if field.type == "xhtml":
                     plan.slots[XHTML + field.name] = plan.slots.pop(namespace + field.name)
     return plans
 
 
-def _reader_of(field: Field, tables: Tables) -> Callable[[_Reader, etree._Element, _Slot, int], Any]:
+def _reader_of(field: Field, tables: Tables) -> _Read:
     if field.type == "Resource":
-        return _read_resource
+        return _Reader.resource
     if field.type == "xhtml":
         return _read_narrative
-    return _read_primitive if tables.is_primitive(field.type) else _read_object
+    return _read_primitive if tables.is_primitive(field.type) else _Reader.object
 
 
 class _Extended:
@@ -151,10 +157,11 @@ class _Reader:
             if len(items) == 1 and items[0][0] == "value" and not len(child):
                 value: Any = items[0][1]  # nearly every element of a message: not worth a call
             else:
-                value = slot.read(self, child, slot, depth)
-            if type(value) is _Extended:
-                extended = self._place_extended(child, slot, value, out)
-            elif slot.is_list:
+                value = slot.read(self, child, slot.of, depth + 1)
+                if type(value) is _Extended:
+                    extended = self._place_extended(child, slot, value, out)
+                    continue
+            if slot.is_list:
                 out.setdefault(slot.name, []).append(value)
             elif slot.name in out:
                 self.fault(child, "is there more than once")
@@ -164,7 +171,7 @@ class _Reader:
             _pad(out)
         return out
 
-    def resource(self, slot_element: etree._Element, depth: int) -> dict[str, Any]:
+    def resource(self, slot_element: etree._Element, slot: _Slot, depth: int) -> dict[str, Any]:
         """The one resource in `Bundle.entry.resource`, `contained` and the like."""
         if slot_element.items():
             self.fault(slot_element, "has an attribute that does not belong there")
@@ -176,7 +183,7 @@ class _Reader:
             elif plan is None:
                 self.fault(child, "holds an element that is not a resource of this FHIR version")
             else:
-                found = {"resourceType": plan.type_name, **self.object(child, plan, depth + 1)}
+                found = {"resourceType": plan.type_name, **self.object(child, plan, depth)}
         if not len(slot_element):
             self.fault(slot_element, "holds no resource")
         return found
@@ -186,7 +193,7 @@ class _Reader:
         attributes = dict(element.items())
         text = attributes.pop("value", None)
         value = slot.convert(text) if slot.convert and text is not None else text
-        sibling = self.object(element, self.plans["Element"], depth + 1) if len(element) else {}
+        sibling = self.object(element, self.plans["Element"], depth) if len(element) else {}
         for name, attribute in attributes.items():
             if name == "id":
                 sibling = {"id": attribute, **sibling}
@@ -266,7 +273,7 @@ class _Reader:
             if slot is None:
                 return below(location, _tag(step).rpartition("}")[2])
             location += f".{slot.name}[{_index(step)}]" if slot.is_list else f".{slot.name}"
-            in_resource_slot = slot.read is _read_resource
+            in_resource_slot = slot.read is _Reader.resource
             plan = slot.inner or self.plans["Element"]
         return location
 
@@ -285,14 +292,6 @@ def _read_primitive(reader: _Reader, element: etree._Element, slot: _Slot, depth
     if len(items) != 1 or items[0][0] != "value" or len(element):
         return reader.extended(element, slot, depth)
     return items[0][1] if slot.convert is None else slot.convert(items[0][1])
-
-
-def _read_object(reader: _Reader, element: etree._Element, slot: _Slot, depth: int) -> dict[str, Any]:
-    return reader.object(element, slot.inner, depth + 1)  # type: ignore[arg-type]  # only a type with elements gets here
-
-
-def _read_resource(reader: _Reader, element: etree._Element, slot: _Slot, depth: int) -> dict[str, Any]:
-    return reader.resource(element, depth)
 
 
 def _read_narrative(reader: _Reader, element: etree._Element, slot: _Slot, depth: int) -> str:

@@ -202,6 +202,16 @@ def test_the_published_messages_pass_with_one_warning(examples: Path, stu3: Tabl
     }
 
 
+def test_a_fault_far_down_is_found_once_on_the_way(stu3: Tables) -> None:
+    """To look at each level twice would take for ever: 2 to the power of 90 times."""
+    extension: dict[str, Any] = {"url": "x", "valueBoolean": "no"}
+    for _ in range(90):
+        extension = {"url": "x", "extension": [extension]}
+    [(severity, location, text)] = found({"resourceType": "Patient", "extension": [extension]}, stu3)
+    assert (severity, text) == ("error", "is not a JSON boolean")
+    assert location == "Patient" + ".extension[0]" * 91 + ".valueBoolean"
+
+
 def test_what_an_api_says_of_an_event_need_be_no_resource(r4: Tables) -> None:
     bundle = {"resourceType": "Bundle", "type": "collection", "entry": [{"fullUrl": "urn:a", "resource": {"said": 1}}]}
     assert found(bundle, r4) == [("warning", "Bundle.entry[0].resource", "is not a FHIR resource")]
