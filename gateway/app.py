@@ -33,6 +33,7 @@ from gateway.faces.mns.test_signal import PATH as TEST_PATH
 from gateway.faces.mns.test_signal import TestSignal
 from gateway.faces.nems import jwt
 from gateway.faces.nems.identity import Identity
+from gateway.faces.nems.subscription import Limits as NemsLimits
 from gateway.faces.oauth.assertion import Assertions
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import PATH as TOKEN_PATH
@@ -197,6 +198,11 @@ class Gateway:
             book=self.book,
             catalogue=self.catalogue,
             identity=self.identity,
+            nems_limits=NemsLimits(
+                mesh=self.mesh is not None,
+                every_patient=self.settings.nems.every_patient,
+                max_body_bytes=self.settings.http.max_body_bytes,
+            ),
             repeat_seconds=self.settings.nems.repeat_seconds,
             bearer=self.bearer,
             token_endpoint=self.token_endpoint,

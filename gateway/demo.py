@@ -37,7 +37,9 @@ from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
 
 OWN_MAILBOX = "GATEWAY01"
 SUBSCRIBER_MAILBOX = "A20047OT001"
-EVENTS = ("pds-change-of-gp-1", "pds-record-change-1", "vaccinations-1")
+PATIENTS = {"pds-change-of-gp-1": "9990001006", "pds-record-change-1": "9990001014", "vaccinations-1": "9990001022"}
+"""The NHS number that each sample message is about."""
+EVENTS = tuple(PATIENTS)
 TOPIC = "http://fhir.nhs.uk/R5/SubscriptionTopic/"
 _HEADERS = resource_folder("config") / "demo" / "nems-headers"
 NEMS_HEADERS = dict(line.split(": ") for line in _HEADERS.read_text(encoding="utf-8").splitlines())
@@ -147,7 +149,11 @@ class Demo:
 
     def _subscribe(self, event: str, webhook: str) -> None:
         interaction = "urn:nhs:names:services:clinicals-sync:SubscriptionsApiPost"
-        self._post("/STU3/Subscription", nems_subscription(event), {**NEMS_HEADERS, "InteractionID": interaction})
+        self._post(
+            "/STU3/Subscription",
+            nems_subscription(event, PATIENTS[event]),
+            {**NEMS_HEADERS, "InteractionID": interaction},
+        )
         self._post("/R4/Subscription", r4_subscription(event, webhook), {"Content-Type": "application/fhir+json"})
 
     def _post(self, path: str, body: bytes, headers: dict[str, str]) -> None:
@@ -183,8 +189,11 @@ def _refuse_taken(port: int) -> None:
             ) from None
 
 
-def nems_subscription(event: str) -> bytes:
-    """A generic NEMS subscription to `event`, to the subscriber's mailbox."""
+def nems_subscription(event: str, patient: str | None) -> bytes:
+    """A NEMS subscription to `event` of a patient, or, where that is allowed, of everybody; to the subscriber's
+    mailbox.
+    """
+    whose = f"Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|{patient}&amp;" if patient else ""
     return f"""<Subscription xmlns="http://hl7.org/fhir">
   <meta><profile value="https://fhir.nhs.uk/STU3/StructureDefinition/EMS-Subscription-1"/></meta>
   <status value="requested"/>
@@ -194,7 +203,7 @@ def nems_subscription(event: str) -> bytes:
     <use value="work"/>
   </contact>
   <reason value="Demonstration"/>
-  <criteria value="/Bundle?type=message&amp;serviceType=GP&amp;MessageHeader.event={event}"/>
+  <criteria value="/Bundle?type=message&amp;{whose}serviceType=GP&amp;MessageHeader.event={event}"/>
   <channel><type value="message"/><endpoint value="{SUBSCRIBER_MAILBOX}"/></channel>
 </Subscription>""".encode()
 

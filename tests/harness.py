@@ -20,7 +20,8 @@ from typing import Any, Self, TypeVar
 
 import httpx
 
-from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscription, r4_subscription
+from gateway import demo
+from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, r4_subscription
 from gateway.faces.nems import jwt
 from gateway.resources import folder
 from gateway.settings import StoreSettings
@@ -30,7 +31,7 @@ from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
 
-__all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX", "nems_subscription"]
+__all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX"]
 
 GATEWAY_MAILBOX = "GATEWAY01"
 T = TypeVar("T")
@@ -53,6 +54,11 @@ def message(event: str = "pds-change-of-gp-1", **replaced: str) -> bytes:
         assert old in text, old
         text = text.replace(old, new)
     return text.encode()
+
+
+def nems_subscription(event: str) -> bytes:
+    """A generic NEMS subscription to `event`, of every patient."""
+    return demo.nems_subscription(event, None)
 
 
 def interaction(event: str) -> dict[str, str]:
@@ -111,6 +117,7 @@ class Gateway:
         self.environment = {
             "GATEWAY_HTTP__PORT": str(self.port),
             "GATEWAY_STORE__URL": f"sqlite:///{self.database}",
+            "GATEWAY_NEMS__EVERY_PATIENT": "true",
             "GATEWAY_DELIVERY__RETRY_SECONDS": "[0.2, 0.5, 1, 1, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2, 2]",
             "GATEWAY_DELIVERY__PROBE_SECONDS": "[0.2, 0.5, 1]",
             **({} if mesh is None else self.of_mesh(mesh)),

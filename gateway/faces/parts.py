@@ -9,6 +9,7 @@ from gateway.catalogue import Catalogue
 from gateway.delivery.render import Renderer
 from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems.identity import Identity
+from gateway.faces.nems.subscription import Limits as NemsLimits
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
 from gateway.faces.r4.incoming import Incoming
@@ -20,7 +21,7 @@ from gateway.subscriptions.book import Book
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of: `identity` is that of the face nems, `bearer` that of mns and r4; `greeter`,
+    """What the faces are made of: `identity` and `nems_limits` are of nems, `bearer` that of mns and r4; `greeter`,
     `limits` and `incoming` are of r4, `renderer` of the claim check.
     """
 
@@ -28,6 +29,7 @@ class Parts:
     book: Book
     catalogue: Catalogue
     identity: Identity
+    nems_limits: NemsLimits
     repeat_seconds: float
     bearer: Bearer
     token_endpoint: TokenEndpoint

@@ -59,7 +59,7 @@ def _publish(parts: Parts) -> ASGIApp:
 def _nems_routes(parts: Parts) -> list[BaseRoute]:
     guard = Guard("nems", spine.refusal_response)
     subscriptions = nems_subscription.Subscriptions(
-        parts.book, parts.catalogue, parts.identity, parts.base_url, parts.max_body_bytes
+        parts.book, parts.catalogue, parts.identity, parts.base_url, parts.nems_limits
     )
     one = "/STU3/Subscription/{id}"
     return [

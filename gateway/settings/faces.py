@@ -43,6 +43,7 @@ class Nems(Section):
     asid: Annotated[str, Field(pattern=r"^([0-9]{12})?$")]
     jwt_check_clock: bool
     jwt_leeway_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
+    every_patient: bool
     upstream: NemsUpstream
     repeat_seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
 

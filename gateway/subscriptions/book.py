@@ -154,18 +154,16 @@ class Book:
     async def _load_entries(self) -> None:
         collecting = gc.isenabled()
         gc.disable()  # a million entries hold no cycle, and looking for one would take longer than to make them
-        allowed: set[tuple[int, bool]] = set()
         try:
             after = ""
             while page := await self._store.nems_entries(after, _PAGE):
-                # Of many that agree in all but their patients, one is asked about.
-                allowed |= {
-                    (id(one.terms), one.subject is None)
-                    for one in page
-                    if (id(one.terms), one.subject is None) not in allowed and self._may_stay(one)
-                }
-                self.index.fill([one for one in page if (id(one.terms), one.subject is None) in allowed])
                 after = page[-1].id
+                # Of many that agree in all but their patients, one is asked about.
+                alike = {(one.terms, one.subject is None): one for one in page}
+                if all(self._allowed(one.terms, one.kind) for one in alike.values()):
+                    self.index.fill(page)
+                else:
+                    self.index.fill([one for one in page if self._may_stay(one)])
         finally:
             if collecting:
                 gc.enable()

@@ -40,13 +40,14 @@ class Index:
 
     def fill(self, entries: Iterable[Entry]) -> None:
         """Add many that are not in it."""
-        by_id, by_type = self._by_id, self._by_type
+        by_id, places = self._by_id, dict[tuple[str, ...], list[Buckets]]()
         for entry in entries:
             by_id[entry.id] = entry
-            for event_type in entry.terms.event_types:
-                if event_type not in by_type:
-                    by_type[event_type] = Buckets()
-                by_type[event_type].add(entry)
+            event_types = entry.terms.event_types
+            if event_types not in places:
+                places[event_types] = [self._by_type.setdefault(one, Buckets()) for one in event_types]
+            for buckets in places[event_types]:
+                buckets.add(entry)
 
     def remove(self, subscription_id: str) -> None:
         """Let it match no more; nothing happens when it is not there."""

@@ -29,6 +29,7 @@ RULES = {
     "COUNTRYCODE": "patient.country",
 }
 """The rules of generic subscriptions, and the fact that each compares with Organization.identifier."""
+_OF_ORGANISATIONS = frozenset({"GP_GP_GP", "CHO_GP_CCG", "CHO_POSTCODE_CCG"})
 
 _PREFIX = "/Bundle?type=message"
 _AT_MOST = {
@@ -64,17 +65,19 @@ class NemsCriteria:
         return "generic" if self.nhs_number is None else "explicit"
 
 
-def parse(criteria: str, catalogue: Catalogue) -> NemsCriteria:
-    """Read `criteria`.
+def parse(criteria: str, catalogue: Catalogue, subscriber: str, *, every_patient: bool = False) -> NemsCriteria:
+    """Read `criteria`, of the organisation whose ODS code is `subscriber`: a rule that compares a practice or a sub-ICB
+    location, and names none, is about the organisation itself. `every_patient` lets a generic subscription have no
+    rule, though NEMS wants one.
 
     Raises:
         Refusal: INVALID_REQUEST_MESSAGE, INVALID_NHS_NUMBER, INVALID_IDENTIFIER_SYSTEM or INVALID_CODE_VALUE.
     """
     values = _components(criteria)
-    _check_kind(values, explicit=bool(values["Patient.identifier"]))
+    _check_kind(values, explicit=bool(values["Patient.identifier"]), every_patient=every_patient)
     if values["serviceType"] and values["serviceType"][0] not in SERVICE_TYPES:
         raise _wrong("serviceType must be GP, CHO, UHV or EPCHR")
-    conditions = (*_ages(values["Patient.age"]), *_registration(values), *_rule(values))
+    conditions = (*_ages(values["Patient.age"]), *_registration(values), *_rule(values, subscriber))
     return NemsCriteria(
         event_types=_events(values["MessageHeader.event"], catalogue),
         nhs_number=_nhs_number(values["Patient.identifier"]),
@@ -105,7 +108,7 @@ def _components(criteria: str) -> _Values:
     return values
 
 
-def _check_kind(values: _Values, *, explicit: bool) -> None:
+def _check_kind(values: _Values, *, explicit: bool, every_patient: bool) -> None:
     """Which components go together."""
     if not values["MessageHeader.event"]:
         raise _wrong("MessageHeader.event is missing")
@@ -115,8 +118,10 @@ def _check_kind(values: _Values, *, explicit: bool) -> None:
                 raise _wrong(f"with Patient.identifier there may be no {name}")
     elif len(set(values["MessageHeader.event"])) > 1:
         raise _wrong("without Patient.identifier there may be only one MessageHeader.event")
-    elif bool(values["subscriptionRuleType"]) != bool(values["Organization.identifier"]):
-        raise _wrong("subscriptionRuleType and Organization.identifier need each other")
+    elif values["Organization.identifier"] and not values["subscriptionRuleType"]:
+        raise _wrong("Organization.identifier needs a subscriptionRuleType")
+    elif not values["subscriptionRuleType"] and not every_patient:
+        raise _wrong("without Patient.identifier there must be a subscriptionRuleType")
 
 
 def _ages(values: Sequence[str]) -> list[Comparison]:
@@ -135,12 +140,15 @@ def _registration(values: _Values) -> list[Comparison]:
     return [Comparison("patient.registered", "=", (_REGISTERED[one],)) for one in given]
 
 
-def _rule(values: _Values) -> list[Comparison]:
+def _rule(values: _Values, subscriber: str) -> list[Comparison]:
     if not values["subscriptionRuleType"]:
         return []
-    rule, code = values["subscriptionRuleType"][0], values["Organization.identifier"][0].upper()
+    rule, named = values["subscriptionRuleType"][0], values["Organization.identifier"]
     if rule not in RULES:
         raise _wrong(f"subscriptionRuleType must be one of {', '.join(RULES)}")
+    if not named and rule not in _OF_ORGANISATIONS:
+        raise _wrong(f"{rule} needs an Organization.identifier")
+    code = (named[0] if named else subscriber).upper()
     if not _CODE.fullmatch(code):
         raise _wrong("Organization.identifier must be a code of letters and digits")
     if rule == "COUNTRYCODE" and code not in COUNTRIES:

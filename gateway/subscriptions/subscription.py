@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import msgspec
+
 from gateway.events import ChannelType, Face, Form
 from gateway.signing import Secret
 from gateway.subscriptions.criteria import EVERYTHING, Criterion, Predicate, predicate
@@ -82,7 +84,7 @@ class Subscription:
         return Entry(self.id, self.subject, self.tag, self.end_ms, terms)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Terms:
     """What many subscriptions have in common: whose they are, what they ask for and where it goes."""
 
@@ -96,10 +98,10 @@ class Terms:
     workflow: str = ""
     state: SubscriptionState = "active"
     ordering: Ordering = "none"
-    criterion: Criterion = field(init=False, repr=False, compare=False)
-    meets: Predicate | None = field(init=False, repr=False, compare=False)
+    criterion: Criterion = field(init=False, repr=False)
+    meets: Predicate | None = field(init=False, repr=False)
     """Whether an event's facts meet the criterion; None where there is none to meet."""
-    is_live: bool = field(init=False, repr=False, compare=False)
+    is_live: bool = field(init=False, repr=False)
     """Whether events are for it: while its endpoint fails they are kept for it."""
 
     def __post_init__(self) -> None:
@@ -109,15 +111,16 @@ class Terms:
         object.__setattr__(self, "meets", None if criterion == EVERYTHING else predicate(criterion))
 
 
-class Entry:
+class Entry(msgspec.Struct, eq=False, gc=False):
     """A subscription as the index holds it: what it takes to match and to plan a delivery. There may be millions, so
     what they share is one `Terms`, and the rest is left in the store.
     """
 
-    __slots__ = ("end_ms", "id", "subject", "tag", "terms")
-
-    def __init__(self, id: str, subject: str | None, tag: str, end_ms: int | None, terms: Terms) -> None:
-        self.id, self.subject, self.tag, self.end_ms, self.terms = id, subject, tag, end_ms, terms
+    id: str
+    subject: str | None
+    tag: str
+    end_ms: int | None
+    terms: Terms
 
     def has_ended(self, now_ms: int) -> bool:
         """Whether its `end` has passed."""

@@ -88,7 +88,9 @@ def received(event_type: str, *, bare: bool = False, time: str = "") -> Event:
 def outcome(happened: Event, reference: Reference, *components: str) -> tuple[bool, str]:
     """Whether a generic subscription matches, and what is lacking to know."""
     criteria = "&".join(["/Bundle?type=message", f"MessageHeader.event={happened.type}", *components])
-    entry = subscription(event_types=(happened.type,), filter=parse(criteria, CATALOGUE).filter).entry
+    entry = subscription(
+        event_types=(happened.type,), filter=parse(criteria, CATALOGUE, "", every_patient=True).filter
+    ).entry
     matched = Index([entry], reference).match(happened) == [entry]
     verdict = judge(happened, entry, EventFacts(happened, reference))
     assert verdict.matches is matched

@@ -17,7 +17,7 @@ PATIENT = "Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9990001006"
 
 
 def read(*components: str) -> NemsCriteria:
-    return parse("&".join(["/Bundle?type=message", *components]), CATALOGUE)
+    return parse("&".join(["/Bundle?type=message", *components]), CATALOGUE, "X24", every_patient=True)
 
 
 def rule(name: str, code: str) -> list[str]:
@@ -26,7 +26,7 @@ def rule(name: str, code: str) -> list[str]:
 
 def refusal(criteria: str) -> tuple[str, str]:
     with pytest.raises(Refusal) as caught:
-        parse(criteria, CATALOGUE)
+        parse(criteria, CATALOGUE, "X24", every_patient=True)
     (issue,) = caught.value.issues
     assert issue.location == "Subscription.criteria"
     return issue.reason, issue.text
@@ -40,7 +40,10 @@ def test_explicit() -> None:
 
 
 @pytest.mark.rule("nems-criteria-generic-all")
-def test_generic_without_a_rule_is_every_patient() -> None:
+def test_generic_without_a_rule_is_every_patient_where_an_operator_allows_it() -> None:
+    with pytest.raises(Refusal) as refused:
+        parse(f"/Bundle?type=message&{GP}", CATALOGUE, "X24")
+    assert "there must be a subscriptionRuleType" in refused.value.issues[0].text
     found = read(GP)
     assert [one.id for one in found.event_types] == ["pds-change-of-gp-1"]
     assert (found.nhs_number, found.filter, found.tag, found.kind) == (None, "", "", "generic")
@@ -61,6 +64,12 @@ def test_generic_without_a_rule_is_every_patient() -> None:
 def test_each_rule_compares_a_fact(rule: str, code: str, expected: str) -> None:
     found = read(f"subscriptionRuleType={rule}", f"Organization.identifier={code}", GP)
     assert (found.filter, found.kind) == (expected, "generic")
+
+
+@pytest.mark.rule("nems-criteria-organization-absent")
+@pytest.mark.parametrize("name", ["GP_GP_GP", "CHO_GP_CCG", "CHO_POSTCODE_CCG"])
+def test_a_rule_about_no_organisation_is_about_the_subscriber(name: str) -> None:
+    assert read(f"subscriptionRuleType={name}", GP).filter == read(*rule(name, "X24"), GP).filter
 
 
 @pytest.mark.rule("nems-criteria-age", "nems-criteria-registration")
@@ -92,7 +101,7 @@ def test_values_may_be_percent_encoded() -> None:
     assert read(PATIENT.replace("|", "%7C").replace("/", "%2F"), GP) == read(PATIENT, GP)
     components = quote(f"&{PATIENT}&{GP}", safe="")
     for begin in (quote("/Bundle?type=message", safe=""), "/Bundle?type=message"):
-        assert parse(begin + components, CATALOGUE) == read(PATIENT, GP)
+        assert parse(begin + components, CATALOGUE, "X24") == read(PATIENT, GP)
 
 
 @pytest.mark.rule("nems-criteria-number")
@@ -126,8 +135,9 @@ def test_an_event_named_twice_is_meant_once() -> None:
         ([GP, PATIENT, PATIENT], "INVALID_REQUEST_MESSAGE", "Patient.identifier may stand only once"),
         ([GP, "tag=a b"], "INVALID_REQUEST_MESSAGE", "tag may hold"),
         ([GP, f"tag={'t' * 101}"], "INVALID_REQUEST_MESSAGE", "tag may hold"),
-        ([GP, "subscriptionRuleType=GP_GP_GP"], "INVALID_REQUEST_MESSAGE", "need each other"),
-        ([GP, "Organization.identifier=A91720"], "INVALID_REQUEST_MESSAGE", "need each other"),
+        ([GP, "subscriptionRuleType=COUNTRYCODE"], "INVALID_REQUEST_MESSAGE", "needs an Organization.identifier"),
+        ([GP, "subscriptionRuleType=UHV_POSTCODE_LACODE"], "INVALID_REQUEST_MESSAGE", "needs an Organization"),
+        ([GP, "Organization.identifier=A91720"], "INVALID_REQUEST_MESSAGE", "needs a subscriptionRuleType"),
         ([GP, *rule("HSS", "A91720")], "INVALID_REQUEST_MESSAGE", "subscriptionRuleType must be one of"),
         ([GP, *rule("GP_GP_GP", "A 1")], "INVALID_REQUEST_MESSAGE", "must be a code"),
         ([GP, *rule("GP_GP_GP", "A1"), "Organization.identifier=A2"], "INVALID_REQUEST_MESSAGE", "only once"),
@@ -172,6 +182,6 @@ def test_it_must_begin_as_a_search_for_messages(criteria: str) -> None:
 @given(st.text(max_size=200).map(lambda text: f"/Bundle?type=message&{text}"))
 def test_anything_is_read_or_refused(criteria: str) -> None:
     try:
-        parse(criteria, CATALOGUE)
+        parse(criteria, CATALOGUE, "X24", every_patient=True)
     except Refusal as refused:
         assert refused.issues[0].location == "Subscription.criteria"

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import re
 import uuid
+from dataclasses import dataclass
 from email.utils import formatdate
 from typing import Any
 
@@ -38,14 +39,23 @@ _ID = re.compile(r"[0-9a-f]{32}")
 _ODS_URL = re.compile(r"https://directory\.spineservices\.nhs\.uk/STU3/Organization/([A-Za-z0-9]+)")
 
 
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a subscriber may ask for: `mesh` says that the gateway has a mailbox to send from, `every_patient` that a
+    generic subscription may do without a rule.
+    """
+
+    mesh: bool
+    every_patient: bool
+    max_body_bytes: int
+
+
 class Subscriptions:
     """Creates, reads and deletes the subscriptions of the NEMS face."""
 
-    def __init__(
-        self, book: Book, catalogue: Catalogue, identity: Identity, base_url: str, max_body_bytes: int
-    ) -> None:
+    def __init__(self, book: Book, catalogue: Catalogue, identity: Identity, base_url: str, limits: Limits) -> None:
         self._book, self._catalogue, self._identity = book, catalogue, identity
-        self._base_url, self._max_body_bytes = base_url, max_body_bytes
+        self._base_url, self._limits = base_url, limits
 
     async def create(self, request: Request) -> Response:
         """201 with the subscription's place in Location: with an empty body, or with what there is to say of its event
@@ -53,7 +63,7 @@ class Subscriptions:
         """
         application = self._authenticate(request, "Post")
         syntax = content_syntax(request, default="xml")
-        body = await read_body(request, self._max_body_bytes)
+        body = await read_body(request, self._limits.max_body_bytes)
         media_type = XML if syntax == "xml" else JSON
         resource = parse(body, media_type)
         subscription, event_types = self._subscription(resource, application, body, media_type)
@@ -119,8 +129,12 @@ class Subscriptions:
         if not re.fullmatch(r"[A-Za-z0-9]{1,100}", mailbox):
             raise _invalid("channel.endpoint", "must be a MESH mailbox id")
         ods_code = _ods_code(resource)
-        criteria = nems_criteria.parse(resource.get("criteria", ""), self._catalogue)
+        criteria = nems_criteria.parse(
+            resource.get("criteria", ""), self._catalogue, ods_code, every_patient=self._limits.every_patient
+        )
         _authorise(application, criteria, mailbox, ods_code)
+        if not self._limits.mesh:
+            raise Refusal.because("NOT_IMPLEMENTED", "this gateway has no MESH mailbox to send from", "channel")
         subscription = Subscription(
             id=uuid.uuid4().hex,
             application=application.id,

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+import base64
+import json
 import re
 import time
 from collections.abc import Callable
 from functools import cache
-from typing import Any
 from urllib.parse import quote
 
 import httpx
+import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from lxml import etree
 
-from gateway.faces.nems import jwt
 from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
@@ -39,9 +40,9 @@ EVENT = re.compile(rb'code"? ?(?:value=|:)"([a-z0-9-]+-1)"')
 quick = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
 at_length = settings(quick, max_examples=2000, database=None)
 # What a header may hold; what else comes is refused by the HTTP server.
-words = st.text(st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f"), max_size=60).map(
-    str.strip
-)
+letters = st.characters(min_codepoint=32, max_codepoint=255, exclude_characters="\x7f")
+short = st.text(letters, max_size=60).map(str.strip)
+words = short | st.builds(str.__mul__, letters, st.integers(1, 9_000)).map(str.strip)
 # What is near to right gets further than what is not.
 names = st.sampled_from([*EVENTS, "Vaccinations", "VACCINATIONS-1", "no-such-1", ""])
 media_types = st.sampled_from(
@@ -129,14 +130,27 @@ def criteria(draw: st.DrawFn) -> bytes:
     return (resource[:start] + text + resource[resource.index('"', start) :]).encode()
 
 
+scalars = st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text(max_size=20))
+values = st.recursive(
+    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+)
+nested = st.builds(lambda opens, depth, closes: (opens * depth + "1" + closes * depth).encode(),
+                   st.sampled_from(["[", '{"a":']), st.integers(1, 3000), st.sampled_from(["", "]", "}"]))  # fmt: skip
+
+
 @st.composite
 def tokens(draw: st.DrawFn) -> str:
-    """An Authorization header, right but for one claim."""
-    name = draw(
-        st.sampled_from(["iss", "sub", "aud", "scope", "reason_for_request", "requesting_system", "requesting_user"])
-    )
-    changed: dict[str, Any] = {name: draw(st.text(max_size=20))} if draw(st.booleans()) else {}
-    return f"Bearer {jwt.write(claims(**changed))}"
+    """An Authorization header, right but for one claim, or with anything in place of the claims or of the JOSE header."""
+    payload = msgspec.structs.asdict(claims())
+    name = draw(st.sampled_from([*payload, "requesting_user", "requesting_organization", "nbf", "jti"]))
+    if draw(st.booleans()):
+        payload[name] = draw(values)
+    parts = [b'{"alg":"none","typ":"JWT"}', json.dumps(payload).encode()]
+    if draw(st.integers(0, 3)) == 0:
+        parts[draw(st.integers(0, 1))] = draw(
+            nested | st.binary(max_size=60) | values.map(lambda one: json.dumps(one).encode())
+        )
+    return "Bearer " + ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "."
 
 
 @st.composite
@@ -169,8 +183,8 @@ queries = st.one_of(
     st.just(""),
     st.just(""),
     st.just(""),
-    words,
-    st.builds("_format={}".format, words | media_types),
+    short,
+    st.builds("_format={}".format, short | media_types),
     st.sampled_from(["_format=%", "%ff=%00", "&&==&"]),
 )
 methods = st.sampled_from([*["POST"] * 8, "GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"])

@@ -18,6 +18,7 @@ import pytest
 from gateway.faces.nems import jwt
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
+from mesh.sandbox.run import LocalMesh
 from tests.harness import SUBSCRIBER_MAILBOX, Gateway
 
 ASID = "200000000115"
@@ -39,12 +40,12 @@ applications:
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def closed(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway in closed mode that knows the subscriber."""
     folder = tmp_path_factory.mktemp("live")
     (folder / "applications.yaml").write_text(APPLICATIONS)
     with Gateway(
-        folder, GATEWAY_SECURITY__MODE="closed", GATEWAY_APPLICATIONS=str(folder / "applications.yaml")
+        folder, mesh, GATEWAY_SECURITY__MODE="closed", GATEWAY_APPLICATIONS=str(folder / "applications.yaml")
     ) as running:
         yield running
 

@@ -11,6 +11,7 @@ import pytest
 from gateway.faces.nems import jwt
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
+from mesh.sandbox.run import LocalMesh
 from tests.harness import Gateway, claims, interaction, message, nems_headers, nems_subscription, subscriptions_api
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
@@ -38,12 +39,13 @@ applications:
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def closed(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway in closed mode that has an ASID of its own."""
     folder = tmp_path_factory.mktemp("closed")
     (folder / "applications.yaml").write_text(APPLICATIONS)
     with Gateway(
         folder,
+        mesh,
         GATEWAY_SECURITY__MODE="closed",
         GATEWAY_APPLICATIONS=str(folder / "applications.yaml"),
         GATEWAY_NEMS__ASID=SERVICE,

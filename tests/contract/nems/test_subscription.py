@@ -317,13 +317,20 @@ applications:
 
 
 @pytest.fixture(scope="module")
-def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def closed(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway that admits two applications."""
     folder: Path = tmp_path_factory.mktemp("closed")
     (folder / "applications.yaml").write_text(CLOSED)
     environment = {"GATEWAY_SECURITY__MODE": "closed", "GATEWAY_APPLICATIONS": str(folder / "applications.yaml")}
-    with Gateway(folder, **environment) as running:
+    with Gateway(folder, mesh, **environment) as running:
         yield running
+
+
+@pytest.mark.rule("nems-subscribe-mesh")
+def test_without_a_mailbox_of_the_gateways_nobody_is_promised_a_delivery(tmp_path: Path) -> None:
+    with Gateway(tmp_path) as alone:
+        answer = create(alone, body(CRITERIA))
+    assert told(answer) == (501, "NOT_IMPLEMENTED", "channel: this gateway has no MESH mailbox to send from")
 
 
 @pytest.mark.rule("nems-asid-known")

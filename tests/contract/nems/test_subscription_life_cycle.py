@@ -10,6 +10,7 @@ import pytest
 from gateway.faces.nems.spine import PROFILE, STU3
 from gateway.fhir.xml import parse_xml
 from gateway.resources import folder
+from mesh.sandbox.run import LocalMesh
 from tests.harness import Gateway, nems_headers, nems_subscription
 
 STATES = {
@@ -22,13 +23,13 @@ PATIENT = "&amp;Patient.identifier=https://fhir.nhs.uk/Id/nhs-number|9990001006"
 
 
 @pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
+def gateway(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     """A gateway whose operator has given up four event types."""
     own = tmp_path_factory.mktemp("event-types")
     for name, state in STATES.items():
         text = (folder("config") / "event-types" / f"{name}.yaml").read_text(encoding="utf-8")
         (own / f"{name}.yaml").write_text(text.replace("state: active", f"state: {state}"))
-    with Gateway(tmp_path_factory.mktemp("gateway"), GATEWAY_EVENT_TYPES=str(own)) as running:
+    with Gateway(tmp_path_factory.mktemp("gateway"), mesh, GATEWAY_EVENT_TYPES=str(own)) as running:
         yield running
 
 
