@@ -8,7 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway.errors import Refusal
-from gateway.faces.guard import Guard, Handler
+from gateway.faces.guard import Guard, Handler, wrong_verb
 from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
 from gateway.faces.mns.edge import Correlated
@@ -33,20 +33,16 @@ class Mns:
             Route(one, _guarded("read", subscriptions.read), methods=["GET"]),
             Route(one, _guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
             Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-            Route(all_of_them, _guarded("subscribe", _wrong_verb)),
-            Route(one, _guarded("subscribe", _wrong_verb)),
+            Route(all_of_them, _guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
+            Route(one, _guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
             Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),
-            Route(f"{base}/events", _guarded("publish", _wrong_verb)),
+            Route(f"{base}/events", _guarded("publish", wrong_verb("POST"))),
             Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
         ]
 
 
 def _guarded(action: str, handler: Handler) -> ASGIApp:
     return Correlated(Guard("mns", refusal_response)(action, handler))
-
-
-async def _wrong_verb(_: Request) -> Response:
-    raise Refusal.because("METHOD_NOT_ALLOWED", "Method not allowed")
 
 
 async def _no_such_place(_: Request) -> Response:

@@ -18,7 +18,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON
-from gateway.faces.http import media_type, read_body, status
+from gateway.faces.http import media_type, read_body, require_plain, status
 from gateway.faces.mns import resource as wire
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
 from gateway.faces.mns.criteria import Extensions, read
@@ -152,6 +152,7 @@ def _authorise(application: Application, subscription: Subscription) -> None:
 
 
 async def _read(request: Request) -> dict[str, Any]:
+    require_plain(request.headers)
     if media_type(request.headers.get("content-type", "")) not in _MEDIA_TYPES:
         raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {JSON}")
     return read_object(await read_body(request, _MAX_BYTES))

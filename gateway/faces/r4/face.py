@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,7 +13,7 @@ from gateway.catalogue import Catalogue
 from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
-from gateway.faces.guard import Guard
+from gateway.faces.guard import Guard, wrong_verb
 from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
@@ -62,8 +63,17 @@ def routes(parts: R4Parts) -> list[BaseRoute]:
     return [
         Route("/R4/metadata", guard("metadata", metadata), methods=["GET"]),
         *(Route(one.path, guard(one.action, one.handler), methods=[one.method]) for one in services),
+        *(Route(path, guard("receive", wrong_verb(*verbs))) for path, verbs in _verbs(services).items()),
         Route("/R4{rest:path}", guard("receive", _nothing_here)),
     ]
+
+
+def _verbs(services: Sequence[Service]) -> dict[str, list[str]]:
+    """The verbs that each path has."""
+    found: dict[str, list[str]] = {}
+    for one in services:
+        found.setdefault(one.path, []).extend(["GET", "HEAD"] if one.method == "GET" else [one.method])
+    return found
 
 
 def _services(parts: R4Parts) -> list[Service]:

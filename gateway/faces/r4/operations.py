@@ -13,7 +13,7 @@ from gateway.clock import instant, now_ms
 from gateway.delivery.topics import CONTENTS, Topics
 from gateway.errors import Refusal
 from gateway.events import NUMBERED
-from gateway.faces.http import read_body, status
+from gateway.faces.http import content_syntax, has_body, read_body, status
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4.outcome import fhir_response
 from gateway.faces.r4.subscription import Subscriptions
@@ -86,7 +86,9 @@ class Operations:
 async def _inputs(request: Request, names: set[str]) -> dict[str, list[str]]:
     """The inputs of an operation by name: from the query, or from a Parameters resource that was posted."""
     asked = [(name, part) for name, value in request.query_params.multi_items() for part in value.split(",")]
-    if request.method == "POST" and int(request.headers.get("content-length") or 0):
+    if request.method == "POST" and has_body(request):
+        if content_syntax(request, default="json") != "json":
+            raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+json", "Content-Type")
         asked += _posted(await read_body(request, 65_536))
     found: dict[str, list[str]] = {name: [] for name in names}
     for name, value in asked:

@@ -22,6 +22,7 @@ _CODES = {
     "INTERNAL_SERVER_ERROR": (500, "exception"),
     "INVALID_REQUEST_MESSAGE": (400, "required"),
     "MESSAGE_NOT_WELL_FORMED": (400, "structure"),
+    "METHOD_NOT_ALLOWED": (405, "not-supported"),
     "MISSING_OR_INVALID_HEADER": (401, "login"),
     "NO_RECORD_FOUND": (404, "not-found"),
     "NOT_ACCEPTABLE": (406, "not-supported"),

@@ -302,7 +302,10 @@ def test_what_is_no_object_is_refused(caller: Caller, body: bytes) -> None:
     ("method", "path"), [("PATCH", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11"), ("PUT", ""), ("DELETE", "")]
 )
 def test_other_verbs_are_refused(caller: Caller, method: str, path: str) -> None:
-    assert caller.call(method, f"/subscriptions{path}").status_code == 405
+    answer = caller.call(method, f"/subscriptions{path}")
+    assert (answer.status_code, answer.json()) == (405, {"errors": "Method not allowed"})
+    assert "GET" in answer.headers["Allow"].split(", ")
+    assert method not in answer.headers["Allow"].split(", ")
 
 
 @pytest.fixture
