@@ -8,6 +8,7 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway.errors import Refusal
+from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard, Handler, wrong_verb
 from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
@@ -20,7 +21,7 @@ from gateway.faces.parts import Parts
 class Mns:
     """The MNS face under its base path; `publish` answers `POST /events`, the busiest."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, claim_check: ClaimCheck) -> None:
         self.publish = _guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
         base = parts.mns_path
         subscriptions = Subscriptions(
@@ -36,6 +37,8 @@ class Mns:
             Route(all_of_them, _guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
             Route(one, _guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
             Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),
+            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", claim_check.read), methods=["GET"]),
+            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", wrong_verb("GET", "HEAD"))),
             Route(f"{base}/events", _guarded("publish", wrong_verb("POST"))),
             Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
         ]

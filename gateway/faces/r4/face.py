@@ -14,7 +14,7 @@ from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard, wrong_verb
-from gateway.faces.mns.acknowledgement import Acknowledgements
+from gateway.faces.mns.acknowledgement import ProcessMessage
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
 from gateway.faces.r4.definition import PROCESS_NOTIFICATION, SIGNING_SECRET, Definitions
@@ -50,7 +50,7 @@ class R4Parts:
     base_url: str
     limits: Limits
     incoming: ProcessNotification
-    acknowledgements: Acknowledgements
+    acknowledgements: ProcessMessage
     tokens: bool
 
 
