@@ -25,4 +25,7 @@ def instant_ms(text: str) -> int:
     """
     # Python takes at most six digits of a second; a leap second is told as the one before it.
     whole = re.sub(r"(\.\d{6})\d+", r"\1", text).replace(":60", ":59")
-    return round(datetime.fromisoformat(whole).timestamp() * 1000)
+    moment = datetime.fromisoformat(whole)
+    if moment.tzinfo is None:
+        raise ValueError("an instant has a time zone")
+    return round(moment.timestamp() * 1000)

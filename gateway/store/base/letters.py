@@ -38,7 +38,7 @@ class Letters(Protocol):
         ...
 
     async def deliveries(self, which: Selection, limit: int, after: int = 0) -> list[DeliveryTrace]:
-        """Where they stand, from the one after the id `after`; without their attempts."""
+        """Where they stand, with their attempts, from the one after the id `after`."""
         ...
 
     async def delivery(self, delivery_id: int) -> DeliveryTrace | None:

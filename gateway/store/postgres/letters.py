@@ -47,7 +47,8 @@ class Letters(Traces, Engine):
         where, values = _where(which)
         page = f"d.id > ${len(values) + 1} ORDER BY d.id LIMIT ${len(values) + 2}"
         found = await self._fetch(f"SELECT {STANDS} {_FROM} WHERE {where} AND {page}", *values, after, limit)
-        return [trace_of(row) for row in found]
+        attempts = await self._attempts([row[0] for row in found])
+        return [trace_of(row, attempts[row[0]]) for row in found]
 
     async def delivery(self, delivery_id: int) -> DeliveryTrace | None:
         row = await self._first(f"SELECT {STANDS} FROM deliveries d WHERE d.id = $1", delivery_id)  # noqa: S608

@@ -6,6 +6,7 @@ import sqlite3
 from collections.abc import Collection, Sequence
 
 from gateway.events import Attempt, Delivery, Verdict
+from gateway.ids import ms_of
 from gateway.store.base import Claimed, Room
 from gateway.store.sqlite import claims
 from gateway.store.sqlite.engine import Engine
@@ -29,7 +30,10 @@ RECORD = (
 )
 RELEASE = "UPDATE deliveries SET state = ?, next_ms = ? WHERE id = ? AND state = 'sending' AND claim = ?"
 GIVE_UP = "UPDATE deliveries SET state = 'dead', ended_ms = ? WHERE id = ?"
-OLD = "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ? AND id < ? ORDER BY id LIMIT 500"
+OLD = (
+    "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ?1 AND id < ?2"
+    " AND (replays = 0 OR next_ms < ?3) ORDER BY id LIMIT 500"
+)
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = ? AND remote_id <> ''"
 
 
@@ -83,7 +87,7 @@ def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
 
 
 def _give_up(connection: sqlite3.Connection, held: tuple[str, int], now_ms: int, why: str) -> int:
-    found = connection.execute(OLD, held).fetchall()
+    found = connection.execute(OLD, (*held, ms_of(held[1]))).fetchall()
     for (delivery_id,) in found:
         connection.execute(GIVE_UP, (now_ms, delivery_id))
         add_attempt(connection, Attempt(delivery_id, 0, now_ms, 0, "given up", None, why))

@@ -59,13 +59,14 @@ def count(connection: sqlite3.Connection, which: Selection) -> int:
 
 
 def selected(connection: sqlite3.Connection, which: Selection, limit: int, after: int) -> list[DeliveryTrace]:
-    """A page of deliveries, without their attempts."""
+    """A page of deliveries with their attempts."""
     where, values = _where(which)
     sql = (
         f"SELECT {STANDS} FROM deliveries d JOIN events e ON e.id = d.event_id"  # noqa: S608
         f" WHERE {where} AND d.id > ? ORDER BY d.id LIMIT ?"
     )
-    return [trace_of(row) for row in connection.execute(sql, (*values, after, limit))]
+    found = connection.execute(sql, (*values, after, limit)).fetchall()
+    return [trace_of(row, attempts_of(connection, row[0])) for row in found]
 
 
 def one(connection: sqlite3.Connection, delivery_id: int) -> DeliveryTrace | None:
