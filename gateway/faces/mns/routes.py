@@ -14,6 +14,7 @@ from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
 from gateway.faces.mns.edge import Correlated
 from gateway.faces.mns.publish import Publish
+from gateway.faces.mns.secret import SigningSecret
 from gateway.faces.mns.subscription import Subscriptions
 from gateway.faces.parts import Parts
 
@@ -28,12 +29,17 @@ class Mns:
             parts.book, parts.catalogue, parts.bearer, parts.mns_extensions, loopback=parts.limits.loopback
         )
         all_of_them, one = f"{base}/subscriptions", f"{base}/subscriptions/{{id}}"
+        secret = SigningSecret(parts.book, subscriptions, parts.limits.secret_overlap)
+        sign = f"{one}/$signing-secret"
         self.routes: list[BaseRoute] = [
             Route(all_of_them, _guarded("subscribe", subscriptions.create), methods=["POST"]),
             Route(all_of_them, _guarded("search", subscriptions.search), methods=["GET"]),
             Route(one, _guarded("read", subscriptions.read), methods=["GET"]),
             Route(one, _guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
             Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
+            Route(sign, _guarded("signing-secret", secret.read), methods=["GET"]),
+            Route(sign, _guarded("signing-secret", secret.rotate), methods=["POST"]),
+            Route(sign, _guarded("signing-secret", wrong_verb("GET", "HEAD", "POST"))),
             Route(all_of_them, _guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
             Route(one, _guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
             Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),

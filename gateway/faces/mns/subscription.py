@@ -67,7 +67,7 @@ class Subscriptions:
 
     async def read(self, request: Request) -> Response:
         """200 with the Subscription."""
-        return answer(_shown(await self._own(request, self._authenticate(request))), media_type=JSON)
+        return answer(_shown(await self.own(request)), media_type=JSON)
 
     async def replace(self, request: Request) -> Response:
         """204; what is accepted from now on goes by the new one."""
@@ -80,11 +80,20 @@ class Subscriptions:
 
     async def delete(self, request: Request) -> Response:
         """204."""
-        subscription = await self._own(request, self._authenticate(request))
+        subscription = await self.own(request)
         if not await self._book.remove(subscription.id):
             raise _not_found()
         log.info("unsubscribe", face="mns", subscription_id=subscription.id, application=subscription.application)
         return Response(status_code=204)
+
+    async def own(self, request: Request) -> Subscription:
+        """The subscription of the path, which is the caller's.
+
+        Raises:
+            Refusal: BAD_REQUEST or NO_RECORD_FOUND; or the caller is not known, or has no rights.
+            Throttled: its quota is used up.
+        """
+        return await self._own(request, self._authenticate(request))
 
     def _authenticate(self, request: Request) -> Application:
         application = self._bearer.authenticate(request.headers)
