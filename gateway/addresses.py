@@ -35,14 +35,9 @@ def may_reach(address: str, *, loopback: bool) -> bool:
 
 
 def names_forbidden_address(url: str, *, loopback: bool) -> bool:
-    """Whether the host of `url` is written as an address that must not be reached, which a resolver never sees, or is
-    localhost (RFC 6761, section 6.3).
-    """
-    host = (urlsplit(url).hostname or "").rstrip(".")
-    if host.rpartition(".")[2] == "localhost":
-        return not loopback
+    """Whether the host of `url` is written as an address that must not be reached; a resolver never sees those."""
     try:
-        return not may_reach(host, loopback=loopback)
+        return not may_reach(urlsplit(url).hostname or "", loopback=loopback)
     except ValueError:
         return False
 
