@@ -27,7 +27,7 @@ _CLAIM_SECONDS = 0.5
 _CLAIM_BATCH = 100
 _TOGETHER = 32
 """How many endpoints' held deliveries are asked for at once."""
-_SWEEP_MS = 2_000
+_SWEEP_SECONDS = 2.0
 """How often the store is asked which endpoints deliveries are held for."""
 
 
@@ -53,7 +53,7 @@ class Dispatcher:
         self._probes: set[int] = set()
         # Deliveries that came to an endpoint that is left alone, on their way back to the store.
         self._returning: list[Delivery] = []
-        self._swept_ms = 0
+        self._sweep_at = 0.0
         self._stopping = False
         self._wake = asyncio.Event()
 
@@ -168,9 +168,9 @@ class Dispatcher:
         """Look for endpoints with held deliveries that are not known here: a claim holds what is due for those left
         alone, and a process may have died.
         """
-        if now_ms() - self._swept_ms < _SWEEP_MS and not self._endpoints.failing:
+        if time.monotonic() < self._sweep_at and not self._endpoints.failing:
             return
-        self._swept_ms = now_ms()
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         after = ""
         while found := await self._store.held_endpoints(after, _CLAIM_BATCH):
             self._backlogs.update(found)
