@@ -99,9 +99,10 @@ class Gateway:
         *,
         tls: ssl.SSLContext | None = None,
         command: str = "serve",
+        program: str = "gateway",
         **environment: str,
     ) -> None:
-        self.command = command
+        self.command, self.program = command, program
         self.tls = True if tls is None else tls
         self.folder = folder
         self.port = free_port()
@@ -146,7 +147,7 @@ class Gateway:
         """Start it, and wait until it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "gateway", self.command],
+                [sys.executable, "-W", "error", "-m", self.program, self.command],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -162,6 +163,11 @@ class Gateway:
                 time.sleep(0.05)
         self.kill()
         raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(number)
 
     def stall(self) -> None:
         """Let it stand still, as a machine that is moved does, until `wake`."""
