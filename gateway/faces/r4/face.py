@@ -81,10 +81,11 @@ def _services(parts: R4Parts) -> list[Service]:
     requests = Requests(parts.catalogue, parts.limits)
     subscriptions = Subscriptions(parts.book, parts.bearer, requests, topics, parts.greeter)
     find = Search(parts.book, parts.bearer, topics, f"{parts.base_url}/R4/Subscription")
-    operations = Operations(parts.store, parts.book, parts.bearer, subscriptions, topics)
-    offered = TopicResources(parts.catalogue, parts.bearer, f"{parts.base_url}/R4")
+    url = f"{parts.base_url}/R4"
+    operations = Operations(parts.store, parts.book, parts.bearer, subscriptions, topics, url)
+    offered = TopicResources(parts.catalogue, parts.bearer, url)
     every, one, named = "/R4/Subscription", "/R4/Subscription/{id}", "Subscription"
-    definitions = Definitions(f"{parts.base_url}/R4")
+    definitions = Definitions(url)
     hear, sign, answer = f"${PROCESS_NOTIFICATION}", f"${SIGNING_SECRET}", "$process-message"
     secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
     signing = definitions.canonical(SIGNING_SECRET)

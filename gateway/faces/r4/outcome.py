@@ -49,6 +49,12 @@ def fhir_response(resource: dict[str, Any], status: int, headers: dict[str, str]
     return Response(render_json(resource), status, headers, MEDIA_TYPE)
 
 
+def asked_url(request: Request, url: str) -> str:
+    """What was asked, as the outside writes it; `url` is that of the face."""
+    query = request.url.query
+    return url + request.url.path.removeprefix("/R4") + (f"?{query}" if query else "")
+
+
 def _issue(issue: Issue) -> OutcomeIssue:
     expression = (issue.location,) if issue.location else ()
     return OutcomeIssue(issue.severity, _CODES.get(issue.reason, _OTHER)[1], None, issue.text, (), expression)
