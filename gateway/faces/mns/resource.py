@@ -34,7 +34,9 @@ _OWN_HEADERS: Final = frozenset(
         "upgrade",
     ]
 )
-_KNOWN: Final = frozenset({"resourceType", "hydration", *load("R4").fields("Subscription")})
+# What must not be passed over unless it is understood (FHIR R4, "Modifier elements").
+_MODIFIERS: Final = frozenset({"modifierExtension", "implicitRules"})
+_KNOWN: Final = frozenset({"resourceType", "hydration", *load("R4").fields("Subscription")}) - _MODIFIERS
 _CHANNEL: Final = ("type", "endpoint", "payload")
 _MESH: Final = "Please provide a valid endpoint: mesh://MAILBOX?workflow_id=WORKFLOW"
 _NOT_HERE: Final = "Please leave this out: a Subscription of MNS has no such element"

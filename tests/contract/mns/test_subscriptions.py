@@ -184,6 +184,7 @@ def test_criteria_that_are_not_understood_are_told_why(caller: Caller, criteria:
         ({"criteria": 5}, "criteria"),
         ({"end": "2022-04-05"}, "end"),
         ({"hydratoin": {}}, "hydratoin"),
+        ({"modifierExtension": [{"url": "urn:x", "valueBoolean": True}]}, "modifierExtension"),
         ({"channel": {"type": "websocket"}}, "channel.type"),
         ({"channel": {"endpoint": SUBSCRIBER_MAILBOX}}, "channel.endpoint"),
         ({"channel": {"endpoint": f"mesh://{SUBSCRIBER_MAILBOX}"}}, "channel.endpoint"),
