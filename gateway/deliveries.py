@@ -27,7 +27,10 @@ class _Change(NamedTuple):
 
 
 _REPLAY = _Change(
-    "send again", "still to be delivered, or the subscription is deleted or off", letters.count_replay, letters.replay
+    "send again",
+    "still to be delivered, or the subscription is deleted, off or without an endpoint that has answered",
+    letters.count_replay,
+    letters.replay,
 )
 _DISCARD = _Change("give up", "delivered, or on the way now", letters.count_discard, letters.discard)
 

@@ -24,7 +24,7 @@ from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, nems_subscrip
 from gateway.faces.nems import jwt
 from gateway.resources import folder
 from gateway.settings import StoreSettings
-from gateway.store.base import EventTrace, Store
+from gateway.store.base import EventTrace, Selection, Store
 from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
@@ -225,7 +225,7 @@ class Gateway:
         """Wait until every delivery is delivered or dead."""
 
         def open_deliveries() -> int:
-            return sum(not one.ended_ms for trace in self.events() for one in trace.deliveries)
+            return self.ask(lambda store: store.count_deliveries(Selection(states=("pending", "sending", "held"))))
 
         eventually(lambda: open_deliveries() == 0, seconds, lambda: f"{open_deliveries()} deliveries have not ended")
 

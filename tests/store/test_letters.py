@@ -118,6 +118,28 @@ async def test_nothing_is_replayed_to_a_subscription_that_is_gone(store: Store, 
     assert await found(store, DEAD) == [made.id]
 
 
+@pytest.mark.parametrize("order_key", ["", "a"])
+async def test_what_is_replayed_goes_to_where_the_endpoint_is_now(store: Store, order_key: str) -> None:
+    mine = await subscribed(store)
+    made = await ended(store, mine, order_key=order_key)
+    moved = replace(mine, endpoint="http://two/", state="requested", unproven=True)
+    await store.replace_subscription(moved)
+    assert await store.replay([made.id], SOON) == []
+    await store.replace_subscription(replace(moved, state="active", unproven=False))
+    assert await store.replay([made.id], SOON) == [made.id]
+    (claimed,) = await store.claim(Room(10), SOON, LATER)
+    assert claimed.delivery.endpoint == "http://two/"
+
+
+async def test_what_is_replayed_does_not_go_by_another_channel(store: Store) -> None:
+    mine = await subscribed(store)
+    made = await ended(store, mine)
+    await store.replace_subscription(replace(mine, channel="mesh", endpoint="A20047OT001"))
+    assert await store.replay([made.id], SOON) == [made.id]
+    (claimed,) = await store.claim(Room(10), SOON, LATER)
+    assert (claimed.delivery.channel, claimed.delivery.endpoint) == ("rest-hook", "http://one/")
+
+
 async def test_one_that_may_have_arrived_is_asked_about_when_it_is_replayed(store: Store) -> None:
     mine = await subscribed(store)
     one = event()
