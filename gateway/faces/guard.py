@@ -23,8 +23,6 @@ _CHALLENGES: Final[Mapping[str, str]] = {
     "TOKEN_INVALID": 'Bearer error="invalid_token"',
     "TOKEN_EXPIRED": 'Bearer error="invalid_token"',
 }
-
-
 _NOT_ALLOWED: Final = Issue("METHOD_NOT_ALLOWED", "", "Method not allowed")
 
 

@@ -62,7 +62,8 @@ class Incoming:
         status = read_status(bundle)
         numbered = not is_of_mns(bundle)
         reference = _reference(status.subscription, application, face) if numbered else ""
-        whole = bundle if status.topic or not reference else await self._with_topic(bundle, reference)
+        without = status.kind in _EVENTS and reference and not status.topic
+        whole = await self._with_topic(bundle, reference) if without else bundle
         if status.kind in _EVENTS and (notifications := list(one_by_one(whole))):
             # The exact bytes, unless they told of several events, or not of what.
             exact = body if notifications == [bundle] else None
