@@ -60,20 +60,26 @@ class Schedule:
             await asyncio.gather(*late, return_exceptions=True)
 
     async def _repeat(self, job: Job) -> None:
+        was_away = False
         while not self._stopping.is_set():
-            await self._run(job)
+            was_away = await self._run(job, was_away)
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(job.seconds * random.uniform(1, 1.1)):  # noqa: S311  # not a secret
                     await self._stopping.wait()
 
-    async def _run(self, job: Job) -> None:
+    async def _run(self, job: Job, was_away: bool) -> bool:
+        """Run it; whether the store is away, which is told of once."""
         try:
             if not job.alone:
                 await job.run()
             elif await self._turn(job.name, job.seconds):
                 await self._run_alone(job)
         except Exception as error:  # the next time it may go well; its text may hold what a message held
-            log.error("job", job=job.name, error=type(error).__name__)
+            is_away = isinstance(error, Unavailable)
+            if not (is_away and was_away):
+                log.error("job", job=job.name, error=type(error).__name__)
+            return is_away
+        return False
 
     async def _run_alone(self, job: Job) -> None:
         """Keep the turn for as long as the run takes."""

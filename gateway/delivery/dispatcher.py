@@ -16,6 +16,7 @@ from gateway.delivery.holdings import Holdings
 from gateway.delivery.lanes import Lanes
 from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
+from gateway.errors import Unavailable
 from gateway.events import Attempt, Delivery, DeliveryState, Event, Reservation, Verdict
 from gateway.settings import DeliverySettings
 from gateway.store.base import Claimed, FailingEndpoint, Room, Store
@@ -55,6 +56,8 @@ class Dispatcher:
         self._returning: list[Delivery] = []
         self._sweep_at = 0.0
         self._stopping = False
+        # Whether the store was away the last time: that is told of once, not twice a second.
+        self._is_away = False
         self._wake = asyncio.Event()
 
     def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> Reservation:
@@ -121,8 +124,11 @@ class Dispatcher:
         while not self._stopping:
             try:
                 more = await self._cycle()
+                self._is_away = False
             except Exception as error:  # deliveries must go on once the store is well again
-                log.error("claim", error=type(error).__name__)
+                if not self._is_away:
+                    log.error("claim", error=type(error).__name__)
+                self._is_away = isinstance(error, Unavailable)
                 more = False
             if not more:
                 await self._pause()
