@@ -28,6 +28,7 @@ from gateway.errors import ConfigurationError
 from gateway.faces.authenticate import Authenticator
 from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
+from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.mns.criteria import Extensions
 from gateway.faces.mns.test_signal import PATH as TEST_PATH
 from gateway.faces.mns.test_signal import TestSignal
@@ -117,6 +118,7 @@ class Gateway:
             base_url=settings.http.base_url,
         )
         self.incoming = Incoming(self.intake, self.catalogue)
+        self.acknowledgements = Acknowledgements(self.intake, self.book)
         self.event_fetcher = self._fetcher(FETCH_SECONDS, FETCH_BYTES)
         self._watch_subscriptions()
         jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
@@ -221,6 +223,7 @@ class Gateway:
                 secret_overlap=self.settings.webhook.secret_overlap_seconds,
             ),
             incoming=self.incoming,
+            acknowledgements=self.acknowledgements,
             applications=self.applications,
         )
 
@@ -280,9 +283,8 @@ class Gateway:
         ]
         if self.mesh is None:
             return jobs
-        inbox = MeshInbox(
-            self.intake, self.store, self.catalogue, self.applications, self.settings.security.mode, self.incoming
-        )
+        mode = self.settings.security.mode
+        inbox = MeshInbox(self.intake, self.applications, mode, self.incoming, self.acknowledgements)
         return [*jobs, *self.mesh.jobs(inbox, self.store)]
 
 

@@ -5,12 +5,13 @@ from __future__ import annotations
 import contextlib
 from collections.abc import AsyncIterator
 
-from fastapi import FastAPI, Response
+from fastapi import FastAPI, Request, Response
 from fastapi.responses import JSONResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.types import ASGIApp
 
 from gateway.app import Gateway
+from gateway.errors import Unavailable
 from gateway.faces import operations
 from gateway.faces.routes import Faces
 
@@ -25,10 +26,16 @@ def create(gateway: Gateway) -> ASGIApp:
 
     # No OpenAPI page: it would show the probes only, since the faces are not FastAPI's.
     app = FastAPI(title="FHIR event gateway", lifespan=lifespan, openapi_url=None)
+    app.add_exception_handler(Unavailable, _tell_when_to_come_back)
     _add_probes(app, gateway)
     if token := gateway.settings.security.operator_token.get_secret_value():
         app.include_router(operations.router(gateway.store, token))
     return app if gateway.only_delivers else Faces(gateway.parts(), app)
+
+
+async def _tell_when_to_come_back(_: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Unavailable)
+    return JSONResponse({"detail": str(error)}, 503, {"Retry-After": str(error.retry_after_seconds)})
 
 
 def _add_probes(app: FastAPI, gateway: Gateway) -> None:

@@ -87,7 +87,7 @@ def demo(
 
 @events.command("list")
 def list_events(
-    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of the newest.")] = 20,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:

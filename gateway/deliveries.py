@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from typing import NamedTuple
 
 import typer
 
@@ -10,12 +11,28 @@ from gateway import ids, letters
 from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.settings import StoreSettings
-from gateway.shown import delivery_shown, endpoint_shown
+from gateway.shown import attempt_shown, attempt_words, delivery_shown, endpoint_shown
 from gateway.store.base import Selection, Store
 from gateway.store.chosen import ask, tell
 from gateway.trace import plain_console, plain_table, print_json
 
-_Act = Callable[[Store, Selection, Sequence[int]], Awaitable[int]]
+
+class _Change(NamedTuple):
+    """What is done to deliveries, in words and in the store; `why_not` says why it may not be possible."""
+
+    verb: str
+    why_not: str
+    counted: Callable[[Store, Selection, Sequence[int]], Awaitable[int]]
+    act: letters.Act
+
+
+_REPLAY = _Change(
+    "send again",
+    "still to be delivered, or the subscription is deleted, off or without an endpoint that has answered",
+    letters.count_replay,
+    letters.replay,
+)
+_DISCARD = _Change("give up", "delivered, or on the way now", letters.count_discard, letters.discard)
 
 
 def print_deliveries(settings: StoreSettings, which: Selection, limit: int, *, as_json: bool) -> None:
@@ -25,12 +42,13 @@ def print_deliveries(settings: StoreSettings, which: Selection, limit: int, *, a
     if as_json:
         print_json({"count": count, "deliveries": [delivery_shown(one) for one in found]})
         return
-    table = plain_table("id", "event", "state", "channel", "endpoint", "attempts", "ended", "replays")
+    table = plain_table("id", "event", "state", "channel", "endpoint", "attempts", "ended", "replays", "last attempt")
     for one in found:
         delivery = one.delivery
         table.add_row(
             ids.show(delivery.id), ids.show(delivery.event_id), one.state, delivery.channel, delivery.endpoint,
             str(delivery.attempts), instant(one.ended_ms) if one.ended_ms else "", str(delivery.replays or ""),
+            attempt_words(attempt_shown(one.attempts[-1])) if one.attempts else "",
         )  # fmt: skip
     console = plain_console()
     console.print(table if found else "there are none")
@@ -58,7 +76,7 @@ def print_delivery(settings: StoreSettings, identity: str, *, answers: bool, as_
         facts.add_row(name, ", ".join(value) if isinstance(value, list) else "" if value is None else str(value))
     console.print(facts)
     for attempt in attempts:
-        words = " ".join(str(attempt[name]) for name in ("outcome", "status", "detail") if attempt[name])
+        words = attempt_words(attempt)
         console.print(f"{attempt['started']} attempt {attempt['number']}: {words} ({attempt['ms']} ms)")
         if attempt.get("answer"):
             console.print(f"  {attempt['answer']!r}")
@@ -66,12 +84,12 @@ def print_delivery(settings: StoreSettings, identity: str, *, answers: bool, as_
 
 def replay(settings: StoreSettings, which: Selection, identities: Sequence[str], *, dry_run: bool, sure: bool) -> None:
     """Count what is selected and, unless it is a dry run, send it again."""
-    _change(settings, "send again", letters.count_replay, letters.replay, (which, identities), dry_run, sure)
+    _change(settings, _REPLAY, which, identities, (dry_run, sure))
 
 
 def discard(settings: StoreSettings, which: Selection, identities: Sequence[str], *, dry_run: bool, sure: bool) -> None:
     """Count what is selected and, unless it is a dry run, give it up."""
-    _change(settings, "give up", letters.count_discard, letters.discard, (which, identities), dry_run, sure)
+    _change(settings, _DISCARD, which, identities, (dry_run, sure))
 
 
 def print_endpoints(settings: StoreSettings, *, as_json: bool) -> None:
@@ -98,17 +116,19 @@ def probe(settings: StoreSettings, endpoint: str) -> None:
 
 
 def _change(
-    settings: StoreSettings, verb: str, count: _Act, act: _Act, what: tuple[Selection, Sequence[str]], *how: bool
+    settings: StoreSettings, change: _Change, which: Selection, identities: Sequence[str], how: tuple[bool, bool]
 ) -> None:
-    (which, identities), (dry_run, sure) = what, how
+    dry_run, sure = how
     chosen = [letters.delivery_id(one) for one in identities]
     letters.require_some(which, chosen)
-    found = ask(settings, lambda store: count(store, which, chosen))
+    found = ask(settings, lambda store: change.counted(store, which, chosen))
+    others = ask(settings, lambda store: letters.count(store, which, chosen)) - found
+    told = f"{found} to {change.verb}" + (f"; {others} cannot be: {change.why_not}" if others > 0 else "")
     console = plain_console()
     if dry_run or not found:
-        console.print(f"{found} to {verb}")
+        console.print(told)
         return
     if not sure:
-        typer.confirm(f"{found} to {verb}: go on?", abort=True)
-    done = tell(settings, lambda store: act(store, which, chosen))
+        typer.confirm(f"{told}: go on?", abort=True)
+    done = tell(settings, lambda store: change.act(store, which, chosen, found))
     console.print(f"{done} of {found}: done")

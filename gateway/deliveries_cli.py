@@ -42,7 +42,7 @@ def list_deliveries(  # noqa: PLR0913, PLR0917  # the options of a command
     state: States = _DEAD, subscription: Subscription = "", endpoint: Endpoint = "", event: EventType = "",
     since: Since = "", until: Until = "",
     discarded: Annotated[bool, typer.Option("--discarded", help="Those that were given up, too.")] = False,
-    limit: Annotated[int, typer.Option(min=1, help="How many of the earliest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of the earliest.")] = 20,
     as_json: AsJson = False, config: Config = None,
 ) -> None:  # fmt: skip
     """Deliveries, dead ones unless --state says otherwise."""

@@ -5,6 +5,7 @@
     ├── ModuleError          a mapping module is wrong: file, line, column, and why
     ├── Refusal              what came in is refused: Issues that say what and where
     ├── Throttled            the application has made more requests than it may: it may try again later
+    ├── WrongVerb            there is another verb for this place
     ├── UpstreamError        a service that the gateway subscribes to refuses, or cannot be reached: one line
     └── Unavailable          the store cannot take it now: the sender may try again later
         ├── Away             nobody answers at the database
@@ -79,6 +80,14 @@ class Throttled(GatewayError):
     def __init__(self, why: str, retry_after_seconds: int) -> None:
         self.retry_after_seconds = retry_after_seconds
         super().__init__(why)
+
+
+class WrongVerb(GatewayError):
+    """What came in has a verb that its place does not have; `allowed` are those that it has."""
+
+    def __init__(self, allowed: Iterable[str]) -> None:
+        self.allowed = tuple(allowed)
+        super().__init__(", ".join(self.allowed))
 
 
 class Unavailable(GatewayError):

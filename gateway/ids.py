@@ -41,8 +41,8 @@ class Ids:
 
 
 def first_at(ms: int) -> int:
-    """The least id of that millisecond since 1970: ids below it are of before."""
-    return max(0, ms - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
+    """The least id of that millisecond since 1970: ids below it are of before. After 2054 there are none."""
+    return min(max(0, ms - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS), 1 << ID_BITS)
 
 
 def ms_of(row_id: int) -> int:

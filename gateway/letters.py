@@ -12,7 +12,10 @@ from gateway.errors import ConfigurationError
 from gateway.events import DeliveryState
 from gateway.store.base import Selection, Store
 
+_REPLAYABLE: Final[tuple[DeliveryState, ...]] = ("dead", "delivered")
 _DISCARDABLE: Final[tuple[DeliveryState, ...]] = ("dead", "held", "pending")
+Act = Callable[[Store, Selection, Sequence[int], int], Awaitable[int]]
+"""Does something to what is selected, or to those of the ids, and to so many at most; to how many."""
 STEP = 500
 """So many deliveries are changed in one transaction: intake waits for it."""
 
@@ -21,12 +24,13 @@ def selection(**given: Any) -> Selection:
     """A Selection of texts as an operator writes them: `since` and `until` are instants, None or "" what is not given.
 
     Raises:
-        ConfigurationError: a time is not an instant.
+        ConfigurationError: a time is not an instant, or a text is none that anything is called.
     """
     since, until = (_moment(given.pop(name, None)) for name in ("since", "until"))
     named = {name: value for name, value in given.items() if value}
-    # What is made later was not meant.
-    return Selection(**named, since_ms=since, until_ms=until if until is not None else now_ms() + 1)
+    if any("\0" in value for value in named.values() if isinstance(value, str)):
+        raise ConfigurationError("nothing is called by a text with a NUL in it")
+    return Selection(**named, since_ms=since, until_ms=until)
 
 
 def delivery_id(text: str) -> int:
@@ -51,14 +55,37 @@ def require_some(which: Selection, delivery_ids: Sequence[int]) -> None:
         raise ConfigurationError("name deliveries by their ids, or by subscription, endpoint, event or since")
 
 
+async def count(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
+    """How many were selected, whatever can be done with them.
+
+    Raises:
+        ConfigurationError: one of the ids is no delivery's.
+    """
+    if delivery_ids:
+        found = {
+            one.delivery.id for one in await store.deliveries(Selection(ids=tuple(delivery_ids)), len(delivery_ids))
+        }
+        if unknown := [one for one in delivery_ids if one not in found]:
+            raise ConfigurationError(f"{ids.show(unknown[0])}: there is no such delivery")
+    return await store.count_deliveries(replace(which, ids=tuple(delivery_ids)))
+
+
 async def count_replay(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """How many `replay` would send again."""
-    return await store.count_deliveries(replace(which, ids=tuple(delivery_ids), replayable=True))
+    """How many `replay` would send again.
+
+    Raises:
+        ConfigurationError: what was selected cannot be sent again.
+    """
+    return await store.count_deliveries(_replayable(which, delivery_ids))
 
 
-async def replay(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """Let those of the ids, or all that were selected where there are none, be sent again; how many."""
-    return await _each(store, replace(which, ids=tuple(delivery_ids), replayable=True), store.replay)
+async def replay(store: Store, which: Selection, delivery_ids: Sequence[int], most: int) -> int:
+    """Let the first `most` of the ids, or of all that were selected where there are none, be sent again; how many.
+
+    Raises:
+        ConfigurationError: what was selected cannot be sent again.
+    """
+    return await _each(store, _replayable(which, delivery_ids), most, store.replay)
 
 
 async def count_discard(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
@@ -70,19 +97,25 @@ async def count_discard(store: Store, which: Selection, delivery_ids: Sequence[i
     return await store.count_deliveries(_discardable(which, delivery_ids))
 
 
-async def discard(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """Give up those of the ids, or all that were selected where there are none; how many.
+async def discard(store: Store, which: Selection, delivery_ids: Sequence[int], most: int) -> int:
+    """Give up the first `most` of the ids, or of all that were selected where there are none; how many.
 
     Raises:
         ConfigurationError: what was selected cannot be given up.
     """
-    return await _each(store, _discardable(which, delivery_ids), store.discard)
+    return await _each(store, _discardable(which, delivery_ids), most, store.discard)
 
 
 async def probe_now(store: Store, endpoint: str) -> bool:
     """Let a probe of an endpoint be due; False when it is not failing."""
     found = [one for one in await store.failing_endpoints() if one.endpoint == endpoint]
     return bool(found) and await store.take_probe(endpoint, found[0].probe_ms, now_ms())
+
+
+def _replayable(which: Selection, delivery_ids: Sequence[int]) -> Selection:
+    if not delivery_ids and not set(which.states) <= set(_REPLAYABLE):
+        raise ConfigurationError(f"only deliveries that are {' or '.join(_REPLAYABLE)} can be sent again")
+    return replace(which, ids=tuple(delivery_ids), replayable=True)
 
 
 def _discardable(which: Selection, delivery_ids: Sequence[int]) -> Selection:
@@ -92,12 +125,15 @@ def _discardable(which: Selection, delivery_ids: Sequence[int]) -> Selection:
     return replace(which, ids=tuple(delivery_ids), states=states)
 
 
-async def _each(store: Store, which: Selection, act: Callable[[Sequence[int], int], Awaitable[Sequence[int]]]) -> int:
+async def _each(
+    store: Store, which: Selection, most: int, act: Callable[[Sequence[int], int], Awaitable[Sequence[int]]]
+) -> int:
+    """Do `act` to the first `most`: what came to be selected since those were counted was not meant."""
     done, after = 0, 0
-    while page := await store.deliveries(which, STEP, after):
+    while page := await store.deliveries(which, min(STEP, most), after) if most else ():
         found = [one.delivery.id for one in page]
         done += len(await act(found, now_ms()))
-        after = found[-1]
+        after, most = found[-1], most - len(found)
     return done
 
 

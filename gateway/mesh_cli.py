@@ -18,7 +18,7 @@ Identity = Annotated[str, typer.Argument(metavar="ID", help="The MESH message id
 
 @quarantine.command("list")
 def list_messages(
-    limit: Annotated[int, typer.Option(min=1, help="How many of the newest.")] = 20,
+    limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of the newest.")] = 20,
     as_json: AsJson = False,
     config: Config = None,
 ) -> None:

@@ -68,9 +68,9 @@ def attempted(channel: str, outcome: str, seconds: float) -> None:
     _attempt_seconds(channel).observe(seconds)
 
 
-def ended(channel: str, state: str) -> None:
-    """A delivery is delivered or dead."""
-    _ended(channel, state).inc()
+def ended(channel: str, state: str, count: int = 1) -> None:
+    """So many deliveries are delivered or dead."""
+    _ended(channel, state).inc(count)
 
 
 def in_memory(count: int) -> None:

@@ -7,11 +7,17 @@ is whole. So the bound has to be here, where bytes come in.
 from __future__ import annotations
 
 import asyncio
-from typing import Final
+from typing import Any, Final
 
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+from starlette.responses import PlainTextResponse
+from uvicorn.protocols.http.flow_control import service_unavailable
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
+
+
+_BUSY: Final[Any] = PlainTextResponse("Service Unavailable", 503, {"Retry-After": "5", "Connection": "close"})
+"""What uvicorn answers beyond `limit_concurrency`, and when to come back."""
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -59,6 +65,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread, self._whole = 0, True
         self._stop_timer()
         super().on_message_complete()
+
+    def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
+        super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():

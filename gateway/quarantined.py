@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -74,7 +76,8 @@ def _save(one: InboxMessage, file: Path) -> None:
     if one.body is None:
         raise ConfigurationError(f"{one.message_id}: it was not read; it is still in the mailbox {one.mailbox}")
     try:
-        with file.open("xb") as new:
+        # Only for whoever runs this: it is about a patient.
+        with open(file, "xb", opener=partial(os.open, mode=0o600)) as new:
             new.write(one.body)
     except OSError as error:
         raise ConfigurationError(f"{file}: {error.strerror}") from None

@@ -28,6 +28,8 @@ def subscribe(
     config: Config = None,
 ) -> None:
     """Make a subscription that notifies this gateway, which must be running, and print its URL."""
+    from gateway.applications import LOCAL
+    from gateway.store.chosen import tell
     from gateway.upstream import r4
 
     settings = configuration.load(config)
@@ -35,7 +37,10 @@ def subscribe(
         raise ConfigurationError("--content must be id-only or full-resource: an empty notification names no event")
     url, token, key = _upstream(settings, at)
     wanted = r4.Wanted(topic, criteria or (), content, heartbeat)
-    typer.echo(r4.subscribe(url, token, wanted, f"{settings.http.base_url}/R4/$process-notification", key))
+    reference = r4.subscribe(url, token, wanted, f"{settings.http.base_url}/R4/$process-notification", key)
+    typer.echo(reference)
+    application = LOCAL.id if settings.security.mode == "open" else at
+    tell(settings.store, lambda store: r4.remember(store, reference, application, topic))
 
 
 @app.command("list")

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import asyncio
-import logging
+import contextlib
+import random
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import structlog
-from apscheduler.schedulers.asyncio import AsyncIOScheduler
 
 from gateway.errors import Unavailable
 
@@ -38,51 +37,49 @@ async def always(_name: str, _seconds: float) -> bool:
 
 
 class Schedule:
-    """Runs jobs by APScheduler, each one after the other with itself and beside the others; the waits vary by up to a
-    tenth more, so that nodes do not fall into step.
+    """Runs jobs, each one after the other with itself and beside the others; the waits between runs vary by up to a
+    tenth more, so that nodes do not fall into step. A clock that is set changes nothing.
     """
 
     def __init__(self, jobs: Sequence[Job], turn: Turn = always) -> None:
-        self._turn = turn
-        self._running: set[asyncio.Task[None]] = set()
-        # What APScheduler would log of a job is logged here, and a run that is still under way is no news.
-        logging.getLogger("apscheduler").setLevel(logging.CRITICAL)
-        self._scheduler = AsyncIOScheduler(timezone=UTC)
-        now = datetime.now(UTC)
-        for job in jobs:
-            # One that comes late, after a run longer than its interval or a stalled machine, is run once and at once.
-            self._scheduler.add_job(
-                self._run, "interval", [job], id=job.name, seconds=job.seconds * 1.05, jitter=job.seconds * 0.05,
-                next_run_time=now, max_instances=1, coalesce=True, misfire_grace_time=None,
-            )  # fmt: skip
+        self._jobs, self._turn = jobs, turn
+        self._tasks: list[asyncio.Task[None]] = []
+        self._stopping = asyncio.Event()
 
     def start(self) -> None:
         """Start the jobs."""
-        self._scheduler.start()
+        self._tasks = [asyncio.create_task(self._repeat(job), name=job.name) for job in self._jobs]
 
     async def stop(self, seconds: float) -> None:
         """Start no more, wait for what is under way, at most so long, and then give it up."""
-        self._scheduler.pause()
-        if self._running:
-            _, late = await asyncio.wait(self._running, timeout=seconds)
+        self._stopping.set()
+        if self._tasks:
+            _, late = await asyncio.wait(self._tasks, timeout=seconds)
             for task in late:
                 task.cancel()
             await asyncio.gather(*late, return_exceptions=True)
-        self._scheduler.shutdown(wait=False)
 
-    async def _run(self, job: Job) -> None:
-        task = asyncio.current_task()
-        assert task
-        self._running.add(task)
+    async def _repeat(self, job: Job) -> None:
+        was_away = False
+        while not self._stopping.is_set():
+            was_away = await self._run(job, was_away)
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(job.seconds * random.uniform(1, 1.1)):  # noqa: S311  # not a secret
+                    await self._stopping.wait()
+
+    async def _run(self, job: Job, was_away: bool) -> bool:
+        """Run it; whether the store is away, which is told of once."""
         try:
             if not job.alone:
                 await job.run()
             elif await self._turn(job.name, job.seconds):
                 await self._run_alone(job)
         except Exception as error:  # the next time it may go well; its text may hold what a message held
-            log.error("job", job=job.name, error=type(error).__name__)
-        finally:
-            self._running.discard(task)
+            is_away = isinstance(error, Unavailable)
+            if not (is_away and was_away):
+                log.error("job", job=job.name, error=type(error).__name__)
+            return is_away
+        return False
 
     async def _run_alone(self, job: Job) -> None:
         """Keep the turn for as long as the run takes."""

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from gateway import ids
 from gateway.clock import instant
+from gateway.events import Attempt
 from gateway.store.base import DeliveryTrace, FailingEndpoint
 
 
@@ -27,19 +29,26 @@ def delivery_shown(one: DeliveryTrace, *, answers: bool = False) -> dict[str, An
         "collected": instant(one.collected_ms) if one.collected_ms else None,
         "replays": delivery.replays,
         "discarded": instant(one.discarded_ms) if one.discarded_ms else None,
-        "attempts": [
-            {
-                "number": attempt.number,
-                "started": instant(attempt.started_ms),
-                "ms": attempt.duration_ms,
-                "outcome": attempt.outcome,
-                "status": attempt.status,
-                "detail": attempt.detail,
-                **({"answer": attempt.answer} if answers else {}),
-            }
-            for attempt in one.attempts
-        ],
+        "attempts": [attempt_shown(attempt, answers=answers) for attempt in one.attempts],
     }
+
+
+def attempt_shown(attempt: Attempt, *, answers: bool = False) -> dict[str, Any]:
+    """What an operator sees of an attempt; with `answers` as for its delivery."""
+    return {
+        "number": attempt.number,
+        "started": instant(attempt.started_ms),
+        "ms": attempt.duration_ms,
+        "outcome": attempt.outcome,
+        "status": attempt.status,
+        "detail": attempt.detail,
+        **({"answer": attempt.answer} if answers else {}),
+    }
+
+
+def attempt_words(shown: Mapping[str, Any]) -> str:
+    """What came of an attempt that is shown, in one line."""
+    return " ".join(str(shown[name]) for name in ("outcome", "status", "detail") if shown[name])
 
 
 def endpoint_shown(one: FailingEndpoint) -> dict[str, object]:

@@ -49,7 +49,8 @@ class Source(_Part):
 
     def holds(self, url: str) -> bool:
         """Whether `url` is under that of the source, and stays there whatever dots its path has."""
-        path = url.lower().partition("?")[0]
+        # Servers differ in whether a slash that is percent-encoded divides: here it does.
+        path = url.lower().partition("?")[0].replace("%2f", "/").replace("%5c", "/")
         return url.startswith(self.url) and "/.." not in path and "%2e" not in path and "\\" not in url
 
 

@@ -13,7 +13,7 @@ from gateway.clock import instant
 from gateway.errors import ConfigurationError
 from gateway.events import Event
 from gateway.settings import StoreSettings
-from gateway.shown import delivery_shown
+from gateway.shown import attempt_words, delivery_shown
 from gateway.store.base import Answer, Audit, EventTrace, Store
 from gateway.store.chosen import ask
 
@@ -101,11 +101,8 @@ def _print_trace(trace: EventTrace) -> None:
         console.print(f"\ndelivery {shown['id']}: {shown['state']}, {shown['channel']} {shown['endpoint']}")
         console.print(f"  for subscriptions {', '.join(shown['subscriptions'])}")
         for attempt in shown["attempts"]:
-            words = (str(attempt[name]) for name in ("outcome", "status", "detail") if attempt[name])
-            console.print(
-                f"  {attempt['started']} attempt {attempt['number']}: {' '.join(words)} ({attempt['ms']} ms)",
-                highlight=False,
-            )
+            words = attempt_words(attempt)
+            console.print(f"  {attempt['started']} attempt {attempt['number']}: {words} ({attempt['ms']} ms)")
         if shown["next"]:
             console.print(f"  next attempt at {shown['next']}")
         if one.state == "delivered" and one.delivery.channel == "mesh":

@@ -25,7 +25,7 @@ from gateway.demo import EVENTS, NEMS_HEADERS, SUBSCRIBER_MAILBOX, r4_subscripti
 from gateway.faces.nems import jwt
 from gateway.resources import folder
 from gateway.settings import StoreSettings
-from gateway.store.base import EventTrace, Store
+from gateway.store.base import EventTrace, Selection, Store
 from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
@@ -105,9 +105,10 @@ class Gateway:
         *,
         tls: ssl.SSLContext | None = None,
         command: str = "serve",
+        program: str = "gateway",
         **environment: str,
     ) -> None:
-        self.command = command
+        self.command, self.program = command, program
         self.tls = True if tls is None else tls
         self.folder = folder
         self.port = free_port()
@@ -153,7 +154,7 @@ class Gateway:
         """Start it, and wait until it is ready."""
         with self.log.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", "gateway", self.command],
+                [sys.executable, "-W", "error", "-m", self.program, self.command],
                 env={**os.environ, **self.environment},
                 stdout=log,
                 stderr=log,
@@ -169,6 +170,11 @@ class Gateway:
                 time.sleep(0.05)
         self.kill()
         raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+
+    def signal(self, number: signal.Signals) -> None:
+        """Send it a signal."""
+        assert self._process
+        self._process.send_signal(number)
 
     def stall(self) -> None:
         """Let it stand still, as a machine that is moved does, until `wake`."""
@@ -226,7 +232,7 @@ class Gateway:
         """Wait until every delivery is delivered or dead."""
 
         def open_deliveries() -> int:
-            return sum(not one.ended_ms for trace in self.events() for one in trace.deliveries)
+            return self.ask(lambda store: store.count_deliveries(Selection(states=("pending", "sending", "held"))))
 
         eventually(lambda: open_deliveries() == 0, seconds, lambda: f"{open_deliveries()} deliveries have not ended")
 

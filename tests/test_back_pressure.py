@@ -67,6 +67,9 @@ def test_beyond_so_many_connections_callers_are_turned_away(gateway: Gateway) ->
     held = [half_sent(gateway, 5) for _ in range(25)]
     try:
         eventually(lambda: gateway.http.get("/livez").status_code == 503)
+        refused = gateway.publish(message())
+        assert (refused.status_code, refused.text) == (503, "Service Unavailable")
+        assert int(refused.headers["Retry-After"]) > 0
     finally:
         for one in held:
             one.close()

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import threading
 import time
+from collections import Counter
 from pathlib import Path
 
 import httpx
 import pytest
 
 from mesh.sandbox.run import LocalMesh
-from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, interaction, message
+from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, eventually, interaction, message
 
 
 def header_id(body: bytes) -> bytes:
@@ -79,16 +80,25 @@ def test_events_answered_202_survive(tmp_path: Path, mesh: LocalMesh, listener: 
         assert len(mesh_ids) == len(set(mesh_ids))
 
 
-@pytest.mark.soak
-@pytest.mark.fault("The gateway is killed fifty times under load", "all delivered")
-def test_fifty_kills_under_load_lose_nothing(tmp_path: Path, mesh: LocalMesh, listener: Listener) -> None:
-    with Gateway(tmp_path, mesh) as gateway:
+@pytest.mark.fault("The gateway is killed (kill -9) fifty times under load", "all delivered; at most 0.5 % twice")
+@pytest.mark.parametrize(
+    ("kills", "between"),
+    [pytest.param(2, 2500, id="short"), pytest.param(50, 1500, id="long", marks=pytest.mark.soak)],
+)
+def test_kills_under_load_lose_nothing_and_repeat_little(
+    tmp_path: Path, listener: Listener, kills: int, between: int
+) -> None:
+    """What comes twice was on its way when a kill came: so many for each kill, however many events are `between`."""
+    with Gateway(tmp_path) as gateway:
         gateway.subscribe_webhook(listener.url)
         with Load(gateway) as load:
-            for _ in range(50):
-                time.sleep(1)
+            for end in range(1, kills + 1):
+                eventually(lambda least=end * between: len(load.accepted) >= least, 60)
                 gateway.kill()
                 gateway.start()
-        accepted = set(load.accepted)
         gateway.wait_until_idle(120)
-        assert accepted <= {request.body.partition(b'"id":"')[2][:36] for request in listener.received}
+        arrived = Counter(request.body.partition(b'"id":"')[2][:36] for request in listener.received)
+        twice = sum(times - 1 for times in arrived.values())
+        print(f"{twice} of {len(arrived)} came twice")  # noqa: T201  # the figure that it is run for, seen with -s
+        assert set(load.accepted) <= set(arrived)
+        assert twice <= len(arrived) * 0.005

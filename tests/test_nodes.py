@@ -128,7 +128,9 @@ async def _unfinished(store: object) -> int:
     "publishers are answered 503 with Retry-After while it is away; all delivered, without a restart of the gateways",
 )
 def test_postgresql_is_restarted_and_crashes_under_load(tmp_path: Path, listener: Listener) -> None:
-    with PostgresServer(fsync=True) as server, nodes(tmp_path, server.database(), 2, **SHORT_LEASES) as gateways:
+    token = "operators-only-0123456789"
+    settings = {**SHORT_LEASES, "GATEWAY_SECURITY__OPERATOR_TOKEN": token}
+    with PostgresServer(fsync=True) as server, nodes(tmp_path, server.database(), 2, **settings) as gateways:
         gateways[0].subscribe_webhook(listener.url)
         with load(gateways) as loads:
             for how in (signal.SIGINT, signal.SIGQUIT):
@@ -138,6 +140,8 @@ def test_postgresql_is_restarted_and_crashes_under_load(tmp_path: Path, listener
                 assert (answer.status_code, "Retry-After" in answer.headers) == (503, True)
                 assert gateways[0].http.get("/readyz").status_code == 503
                 assert gateways[0].http.get("/livez").status_code == 200
+                looked = gateways[0].http.get("/operations/deliveries", headers={"Authorization": f"Bearer {token}"})
+                assert (looked.status_code, "Retry-After" in looked.headers) == (503, True)
                 server.start()
                 wait_for(loads, 40)
         assert all(gateway.runs for gateway in gateways)

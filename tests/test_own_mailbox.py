@@ -34,7 +34,7 @@ async def gateway(tmp_path: Path) -> AsyncIterator[Gateway]:
 
 
 def inbox(gateway: Gateway) -> MeshInbox:
-    return MeshInbox(gateway.intake, gateway.store, gateway.catalogue, Applications(), "open", gateway.incoming)
+    return MeshInbox(gateway.intake, Applications(), "open", gateway.incoming, gateway.acknowledgements)
 
 
 def send_in_part(mesh: LocalMesh) -> str:

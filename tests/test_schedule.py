@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
+from gateway.errors import Unavailable
 from gateway.schedule import Job, Schedule
 
 SOON = 0.02
@@ -68,6 +69,16 @@ async def test_a_job_that_fails_is_told_of_without_its_words_and_runs_again() ->
         await schedule.stop(5)
     assert logged[0] == {"event": "job", "job": "failing", "error": "ValueError", "log_level": "error"}
     assert "canary" not in str(logged)
+
+
+async def test_a_store_that_is_away_is_told_of_once() -> None:
+    failing = Counted(error=Unavailable("the database is away"))
+    schedule = Schedule([Job("failing", SOON, failing)])
+    with capture_logs() as logged:
+        schedule.start()
+        await until(lambda: failing.runs >= 3)
+        await schedule.stop(5)
+    assert [one["error"] for one in logged] == ["Unavailable"]
 
 
 async def test_a_job_of_one_node_among_all_runs_when_the_node_has_the_turn() -> None:

@@ -19,7 +19,7 @@ def test_the_example_file_is_right() -> None:
     assert gpreg.headers["accept"].get_secret_value() == "application/fhir+json"
 
 
-@pytest.mark.parametrize("path", ["Patient/1", "Patient/1?a=/../b"])
+@pytest.mark.parametrize("path", ["Patient/1", "Patient/1?a=/../b", "Patient/a%2Fb..c"])
 def test_a_source_holds_what_is_under_its_url(path: str) -> None:
     assert PDS.holds(PDS.url + path)
 
@@ -34,6 +34,8 @@ def test_a_source_holds_what_is_under_its_url(path: str) -> None:
         "https://api.service.nhs.uk/personal-demographics/../other/1",
         "https://api.service.nhs.uk/personal-demographics/%2E%2E/other/1",
         "https://api.service.nhs.uk/personal-demographics/..\\other/1",
+        "https://api.service.nhs.uk/personal-demographics/Patient%2F..%2F..%2Fother/1",
+        "https://api.service.nhs.uk/personal-demographics/Patient%5C..%5C..%5Cother/1",
         "",
     ],
 )

@@ -16,6 +16,7 @@ from gateway.delivery.holdings import Holdings
 from gateway.delivery.lanes import Lanes
 from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
+from gateway.errors import Unavailable
 from gateway.events import Attempt, Delivery, DeliveryState, Event, Reservation, Verdict
 from gateway.settings import DeliverySettings
 from gateway.store.base import Claimed, FailingEndpoint, Room, Store
@@ -27,7 +28,7 @@ _CLAIM_SECONDS = 0.5
 _CLAIM_BATCH = 100
 _TOGETHER = 32
 """How many endpoints' held deliveries are asked for at once."""
-_SWEEP_MS = 2_000
+_SWEEP_SECONDS = 2.0
 """How often the store is asked which endpoints deliveries are held for."""
 
 
@@ -53,8 +54,10 @@ class Dispatcher:
         self._probes: set[int] = set()
         # Deliveries that came to an endpoint that is left alone, on their way back to the store.
         self._returning: list[Delivery] = []
-        self._swept_ms = 0
+        self._sweep_at = 0.0
         self._stopping = False
+        # Whether the store was away the last time: that is told of once, not twice a second.
+        self._is_away = False
         self._wake = asyncio.Event()
 
     def reserve(self, event: Event, deliveries: Sequence[Delivery]) -> Reservation:
@@ -121,8 +124,11 @@ class Dispatcher:
         while not self._stopping:
             try:
                 more = await self._cycle()
+                self._is_away = False
             except Exception as error:  # deliveries must go on once the store is well again
-                log.error("claim", error=type(error).__name__)
+                if not self._is_away:
+                    log.error("claim", error=type(error).__name__)
+                self._is_away = isinstance(error, Unavailable)
                 more = False
             if not more:
                 await self._pause()
@@ -168,9 +174,9 @@ class Dispatcher:
         """Look for endpoints with held deliveries that are not known here: a claim holds what is due for those left
         alone, and a process may have died.
         """
-        if now_ms() - self._swept_ms < _SWEEP_MS and not self._endpoints.failing:
+        if time.monotonic() < self._sweep_at and not self._endpoints.failing:
             return
-        self._swept_ms = now_ms()
+        self._sweep_at = time.monotonic() + _SWEEP_SECONDS
         after = ""
         while found := await self._store.held_endpoints(after, _CLAIM_BATCH):
             self._backlogs.update(found)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Collection
 from dataclasses import replace
 
@@ -16,11 +17,12 @@ from gateway.events import Delivery
 from gateway.settings import DeliverySettings
 from gateway.store.base import FailingEndpoint, Store
 from gateway.subscriptions.book import Book
+from gateway.subscriptions.subscription import Subscription
 
 log = structlog.get_logger()
-_SYNC_MS = 2_000
+_SYNC_SECONDS = 2.0
 """How often the store is asked what other nodes have found out."""
-_EXPIRY_MS = 60_000
+_EXPIRY_SECONDS = 60.0
 _GIVEN_UP = "its endpoint failed for as long as deliveries are tried"
 
 
@@ -37,7 +39,7 @@ class Endpoints:
         self._breakers: dict[str, Breaker] = {}
         self._failing: dict[str, FailingEndpoint] = {}
         self._changed: set[str] = set()
-        self._synced_ms = self._expired_ms = 0
+        self._sync_at = self._expire_at = 0.0
 
     @property
     def failing(self) -> Collection[str]:
@@ -64,9 +66,9 @@ class Endpoints:
         opened = breaker.note(outcome)
         if endpoint in self._failing:
             if probe:
-                self._probed(endpoint, breaker, outcome)
+                self._probed(delivery, breaker, outcome)
         elif opened:
-            self._open(endpoint, outcome)
+            self._open(delivery, outcome)
         elif breaker.is_well:
             del self._breakers[endpoint]
 
@@ -92,30 +94,35 @@ class Endpoints:
     async def tend(self) -> None:
         """Keep what has changed, learn what others found out, and do what is due."""
         await self._keep()
-        now = now_ms()
-        if now - self._synced_ms >= _SYNC_MS:
-            self._synced_ms = now
+        moment, now = time.monotonic(), now_ms()
+        if moment >= self._sync_at:
+            self._sync_at = moment + _SYNC_SECONDS
             await self._sync()
             await self._escalate(now)
             metrics.endpoints_failing(len(self._failing))
-        if now - self._expired_ms >= _EXPIRY_MS:
-            self._expired_ms = now
+        if moment >= self._expire_at:
+            self._expire_at = moment + _EXPIRY_SECONDS
             await self._expire(now)
+            await self._make_active()
 
-    def _open(self, endpoint: str, outcome: Outcome) -> None:
-        now = now_ms()
+    def _open(self, delivery: Delivery, outcome: Outcome) -> None:
+        now, endpoint = now_ms(), delivery.endpoint
         pause = self._pause_ms(0, outcome.retry_after_seconds)
         self._failing[endpoint] = FailingEndpoint(endpoint, now, 0, now + pause, outcome.detail)
         self._changed.add(endpoint)
-        log.warning("endpoint-paused", status=outcome.status, seconds=pause / 1000)
+        log.warning(
+            "endpoint-paused", subscription_id=delivery.subscriptions[0], status=outcome.status, seconds=pause / 1000
+        )
 
-    def _probed(self, endpoint: str, breaker: Breaker, outcome: Outcome) -> None:
+    def _probed(self, delivery: Delivery, breaker: Breaker, outcome: Outcome) -> None:
         """What came of a probe."""
+        endpoint = delivery.endpoint
         before = self._failing[endpoint]
         if not is_failure(outcome):
             del self._failing[endpoint]
             breaker.reopen()
-            log.info("endpoint-resumed", failing_seconds=(now_ms() - before.failing_ms) // 1000)
+            seconds = (now_ms() - before.failing_ms) // 1000
+            log.info("endpoint-resumed", subscription_id=delivery.subscriptions[0], failing_seconds=seconds)
         else:
             probes = before.probes + 1
             due = now_ms() + self._pause_ms(probes, outcome.retry_after_seconds)
@@ -143,8 +150,11 @@ class Endpoints:
             return
         await self._store.forget_failing_endpoint(endpoint)
         for one in self._book.at(endpoint):
-            if one.state == "error" and not one.unproven:  # that one failed its handshake, which nobody has repeated
-                await self._book.set_state(one.id, "active", was=["error"])
+            await self._recover(one)
+
+    async def _recover(self, one: Subscription) -> None:
+        if one.state == "error" and not one.unproven:  # that one failed its handshake, which nobody has repeated
+            await self._book.set_state(one.id, "active", was=["error"])
 
     async def _sync(self) -> None:
         kept = {one.endpoint: one for one in await self._store.failing_endpoints()}
@@ -160,9 +170,27 @@ class Endpoints:
                 await self._book.set_state(one.id, "error", late[one.endpoint], was=["active"])
 
     async def _expire(self, now: int) -> None:
-        """Give up what is older than its schedule: while an endpoint is left alone it is not tried to the end."""
+        """Give up what is older than its schedule: while an endpoint is left alone it is not tried to the end. One that
+        nobody is subscribed at any more, and that nothing can wait for, is forgotten.
+        """
         spans = self._policies.longest_seconds(self._book.whole()) if self._failing else {}
-        for endpoint in list(self._failing):
-            before_id = ids.first_at(now - round(spans.get(endpoint, self._policies.usual_seconds) * 1000))
-            while await self._store.give_up_held(endpoint, before_id, now, _GIVEN_UP):
-                pass
+        for endpoint, failing in list(self._failing.items()):
+            before = now - round(spans.get(endpoint, self._policies.usual_seconds) * 1000)
+            await self._give_up(endpoint, before, now)
+            if failing.failing_ms < before and not self._book.at(endpoint):
+                self._failing.pop(endpoint, None)
+                self._breakers.pop(endpoint, None)
+                self._changed.add(endpoint)
+
+    async def _give_up(self, endpoint: str, before_ms: int, now: int) -> None:
+        while given_up := await self._store.give_up_held(endpoint, ids.first_at(before_ms), now, _GIVEN_UP):
+            log.warning("give-up", deliveries=given_up, why=_GIVEN_UP)
+            metrics.ended("rest-hook", "dead", given_up)
+
+    async def _make_active(self) -> None:
+        """Let subscriptions be active again that are in error although their endpoint is well: a process may have ended
+        between the two.
+        """
+        for one in self._book.whole():
+            if one.endpoint not in self._failing and one.endpoint not in self._changed:
+                await self._recover(one)

@@ -59,13 +59,16 @@ class ClaimCheck:
         return trace.event
 
     def _written(self, event: Event, wanted: list[str]) -> tuple[bytes, str]:
+        offered = dict.fromkeys([event.original.media_type, *_MAPPED])
         for kind in wanted:
             if kind in _ANY or kind == event.original.media_type:
                 return event.original.body, event.original.media_type
             if form := _MAPPED.get(kind):
-                return self._renderer.render(event, Delivery(event.row_id, event.row_id, "rest-hook", "", form, ()))
-        offered = ", ".join(dict.fromkeys([event.original.media_type, *_MAPPED]))
-        raise Refusal.because("NOT_ACCEPTABLE", f"there are: {offered}", "Accept")
+                try:
+                    return self._renderer.render(event, Delivery(event.row_id, event.row_id, "rest-hook", "", form, ()))
+                except Refusal:  # not every event can take every form
+                    offered.pop(kind, None)
+        raise Refusal.because("NOT_ACCEPTABLE", f"there are: {', '.join(offered)}", "Accept")
 
 
 async def was_told(book: Book, application: Application, trace: EventTrace) -> bool:

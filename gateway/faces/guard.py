@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Literal
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Literal
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
@@ -11,12 +11,19 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway import metrics
-from gateway.errors import Issue, Refusal, Throttled, Unavailable
+from gateway.errors import Issue, Refusal, Throttled, Unavailable, WrongVerb
 from gateway.events import Face
 
 log = structlog.get_logger()
 Handler = Callable[[Request], Awaitable[Response]]
 Refuse = Callable[[Request, Sequence[Issue], dict[str, str]], Response]
+# What goes with an answer 401 (RFC 6750, section 3), by the reason.
+_CHALLENGES: Final[Mapping[str, str]] = {
+    "TOKEN_MISSING": "Bearer",
+    "TOKEN_INVALID": 'Bearer error="invalid_token"',
+    "TOKEN_EXPIRED": 'Bearer error="invalid_token"',
+}
+_NOT_ALLOWED: Final = Issue("METHOD_NOT_ALLOWED", "", "Method not allowed")
 
 
 class Guard:
@@ -35,7 +42,12 @@ class Guard:
             reason = error.issues[0].reason
             log.info(action, face=self._face, outcome="refused", reason=reason, issues=len(error.issues))
             metrics.received(self._face, reason)
-            return self._refuse(request, error.issues, {})
+            challenge = _CHALLENGES.get(reason)
+            return self._refuse(request, error.issues, {"WWW-Authenticate": challenge} if challenge else {})
+        if isinstance(error, WrongVerb):
+            log.info(action, face=self._face, outcome="refused", reason="METHOD_NOT_ALLOWED", issues=1)
+            metrics.received(self._face, "METHOD_NOT_ALLOWED")
+            return self._refuse(request, [_NOT_ALLOWED], {"Allow": str(error)})
         if isinstance(error, Throttled):
             log.info(action, face=self._face, outcome="throttled")
             metrics.received(self._face, "throttled")
@@ -67,6 +79,15 @@ class _Guarded:
         except Exception as error:
             response = self._guard.answer(self._action, request, error)
         await response(scope, receive, send)
+
+
+def wrong_verb(*allowed: str) -> Handler:
+    """The handler of a place for the verbs that it does not have."""
+
+    async def refuse(_: Request) -> Response:
+        raise WrongVerb(allowed)
+
+    return refuse
 
 
 def place_of(error: Exception) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from starlette.requests import ClientDisconnect, Request
@@ -38,8 +39,7 @@ def content_syntax(request: Request, default: Syntax) -> Syntax:
     Raises:
         Refusal: UNSUPPORTED_MEDIA_TYPE.
     """
-    if request.headers.get("content-encoding", "identity") != "identity":
-        raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed", "Content-Encoding")
+    require_plain(request.headers)
     header = request.headers.get("content-type")
     if header is None:
         return default
@@ -49,6 +49,21 @@ def content_syntax(request: Request, default: Syntax) -> Syntax:
             "UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+xml or application/fhir+json", "Content-Type"
         )
     return SYNTAXES[named]
+
+
+def require_plain(headers: Mapping[str, str]) -> None:
+    """Check that the body comes as it is; `headers` are found in lower case.
+
+    Raises:
+        Refusal: UNSUPPORTED_MEDIA_TYPE; it is compressed.
+    """
+    if headers.get("content-encoding", "identity") != "identity":
+        raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "the body must not be compressed", "Content-Encoding")
+
+
+def has_body(request: Request) -> bool:
+    """Whether a request says that it has a body."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
 def plain_headers(request: Request) -> dict[str, str]:

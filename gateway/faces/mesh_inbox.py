@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import structlog
 
 from gateway import ids, metrics
 from gateway.applications import LOCAL, Application, Applications
-from gateway.catalogue import Catalogue
 from gateway.clock import now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, XML
+from gateway.faces.mns.acknowledgement import Acknowledgements, is_acknowledgement
 from gateway.faces.nems.life_cycle import on_publish
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
 from gateway.faces.r4.incoming import Incoming
@@ -19,7 +20,7 @@ from gateway.fhir.json import parse_json
 from gateway.fhir.subscription_status import is_notification
 from gateway.fhir.tables import load
 from gateway.intake import Intake
-from gateway.store.base import Disposition, InboxMessage, Store
+from gateway.store.base import Disposition, InboxMessage
 from mesh.message import ReceivedMessage
 
 log = structlog.get_logger()
@@ -27,7 +28,7 @@ _RELEASED_AT_ONCE = 100
 
 
 class MeshInbox:
-    """Takes messages of the own mailbox: events, reports of non-delivery, and what is neither.
+    """Takes messages of the own mailbox: events, acknowledgements, reports of non-delivery, and what is none of these.
 
     MESH gives a message again until it is acknowledged, so each is remembered by its id in the transaction that keeps
     it.
@@ -36,14 +37,13 @@ class MeshInbox:
     def __init__(
         self,
         intake: Intake,
-        store: Store,
-        catalogue: Catalogue,
         applications: Applications,
         mode: str,
         incoming: Incoming,
+        acknowledgements: Acknowledgements,
     ) -> None:
-        self._incoming = incoming
-        self._intake, self._store, self._catalogue = intake, store, catalogue
+        self._incoming, self._acknowledgements = incoming, acknowledgements
+        self._intake, self._store, self._catalogue = intake, intake.store, intake.catalogue
         self._applications, self._open = applications, mode == "open"
 
     async def take(self, message: ReceivedMessage) -> None:
@@ -95,9 +95,9 @@ class MeshInbox:
         await self._store.add_to_inbox(replace(_remembered(message, "quarantine"), reason=reason, body=body))
 
     async def _event(self, message: ReceivedMessage) -> None:
-        if _holds_notification(message.body):
-            # Whatever its workflow: the subscriber chose that.
-            await self._incoming.take(message.body, self._sender(message), "mesh", _remembered(message, "event"))
+        if taker := self._taker(_r4(message.body)):
+            # Whatever its workflow: what it is shows in it.
+            await taker.take(message.body, self._sender(message), "mesh", _remembered(message, "event"))
             return
         if self._catalogue.with_workflow(message.workflow_id) is None:
             raise Refusal.because("NOT_SUPPORTED", "the workflow is of no event type", "Mex-WorkflowID")
@@ -111,6 +111,12 @@ class MeshInbox:
         if not application.may_publish(event_type.id):
             raise Refusal.because("ASID_CHECK_FAILED", "the sender may not publish events of this type", "Mex-From")
         await self._intake.publish(received, event_type, STU3)
+
+    def _taker(self, resource: dict[str, Any]) -> Incoming | Acknowledgements | None:
+        """Who takes a resource of FHIR R4, or a signal of MNS."""
+        if is_notification(resource):
+            return self._incoming
+        return self._acknowledgements if is_acknowledgement(resource) else None
 
     def _sender(self, message: ReceivedMessage) -> Application:
         application = LOCAL if self._open else self._applications.with_mailbox(message.sender)
@@ -134,12 +140,12 @@ class MeshInbox:
         return "report"
 
 
-def _holds_notification(body: bytes) -> bool:
-    """Whether it is a FHIR R4 notification, or a signal of MNS: JSON, and no message."""
+def _r4(body: bytes) -> dict[str, Any]:
+    """The resource that a body holds in JSON; an empty one for what is none."""
     try:
-        return is_notification(parse_json(body, load("R4")).resource)
+        return parse_json(body, load("R4")).resource
     except Refusal:
-        return False
+        return {}
 
 
 def _remembered(message: ReceivedMessage, disposition: Disposition) -> InboxMessage:

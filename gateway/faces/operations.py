@@ -93,12 +93,13 @@ def _add_deliveries(routes: APIRouter, store: Store) -> None:
         replays = act == "$replay"
         try:
             letters.require_some(which, chosen)
+            await letters.count(store, which, chosen)
             count = await (letters.count_replay if replays else letters.count_discard)(store, which, chosen)
         except ConfigurationError as error:
             raise HTTPException(400, str(error)) from None
         if what.dry_run:
             return {"found": count, "done": 0}
-        done = await (letters.replay if replays else letters.discard)(store, which, chosen)
+        done = await (letters.replay if replays else letters.discard)(store, which, chosen, count)
         return {"found": count, "done": done}
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from gateway.applications import Applications
 from gateway.catalogue import Catalogue
 from gateway.delivery.render import Renderer
+from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems.identity import Identity
 from gateway.faces.nems.subscription import Limits as NemsLimits
@@ -22,7 +23,7 @@ from gateway.subscriptions.book import Book
 @dataclass(frozen=True, slots=True)
 class Parts:
     """What the faces are made of: `identity` and `nems_limits` are of nems, `bearer` that of mns and r4; `greeter`,
-    `limits` and `incoming` are of r4, `renderer` of the claim check.
+    `limits`, `incoming` and `acknowledgements` are of r4, `renderer` of the claim check.
     """
 
     intake: Intake
@@ -42,4 +43,5 @@ class Parts:
     renderer: Renderer
     limits: Limits
     incoming: Incoming
+    acknowledgements: Acknowledgements
     applications: Applications

@@ -11,7 +11,7 @@ from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard
 from gateway.faces.load import Load
-from gateway.faces.mns.acknowledgement import Acknowledgements
+from gateway.faces.mns.acknowledgement import ProcessMessage
 from gateway.faces.mns.routes import Mns
 from gateway.faces.nems import publish, spine
 from gateway.faces.nems import subscription as nems_subscription
@@ -34,10 +34,11 @@ class Faces:
     def __init__(self, parts: Parts, rest: ASGIApp) -> None:
         self._rest = rest
         self._load = Load(parts.max_in_flight_bytes, parts.max_body_bytes)
-        mns = Mns(parts)
+        claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
+        mns = Mns(parts, claim_check)
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
         self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
-        routes = [*_nems_routes(parts), *_r4_routes(parts), *_oauth_routes(parts), *mns.routes]
+        routes = [*_nems_routes(parts), *_r4_routes(parts, claim_check), *_oauth_routes(parts), *mns.routes]
         self._router = Router(routes, redirect_slashes=False)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -74,10 +75,9 @@ def _nems_routes(parts: Parts) -> list[BaseRoute]:
     ]
 
 
-def _r4_routes(parts: Parts) -> list[BaseRoute]:
+def _r4_routes(parts: Parts, claim_check: ClaimCheck) -> list[BaseRoute]:
     """The R4 face, and the claim check, whose links its signals carry."""
     guard = Guard("r4", outcome.refusal_response)
-    claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
     r4 = R4Parts(
         store=parts.intake.store,
         book=parts.book,
@@ -90,9 +90,7 @@ def _r4_routes(parts: Parts) -> list[BaseRoute]:
         incoming=ProcessNotification(
             parts.incoming, parts.applications, parts.max_body_bytes, tokens=not parts.limits.loopback
         ),
-        acknowledgements=Acknowledgements(
-            parts.intake, parts.book, parts.catalogue, parts.bearer, parts.max_body_bytes
-        ),
+        acknowledgements=ProcessMessage(parts.acknowledgements, parts.bearer, parts.max_body_bytes),
         tokens=not parts.limits.loopback,
     )
     return [

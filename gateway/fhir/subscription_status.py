@@ -10,6 +10,9 @@ from gateway.errors import Refusal
 from gateway.fhir.wire import INVALID
 
 _STATUS = "Bundle.entry[0].resource"
+# http://hl7.org/fhir/ValueSet/subscription-status and subscription-notification-type.
+_STATES = ("requested", "active", "error", "off", "entered-in-error")
+_KINDS = ("handshake", "heartbeat", "event-notification", "query-status", "query-event")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ def read_status(bundle: dict[str, Any]) -> ReceivedStatus:
     """The status that a valid Bundle, which is a notification, begins with.
 
     Raises:
-        Refusal: it says nothing of its subscription, status or type, or a number that is none.
+        Refusal: it says nothing of its subscription, status or type, or a code or number that is none.
     """
     parameters = bundle["entry"][0]["resource"].get("parameter", [])
     values = {one["name"]: one for one in parameters}
@@ -55,6 +58,10 @@ def read_status(bundle: dict[str, Any]) -> ReceivedStatus:
         if not getattr(status, name):
             said = {"state": "status", "kind": "type"}.get(name, name)
             raise Refusal.because(INVALID, f"a notification needs its {said}", f"{_STATUS}.parameter")
+    for said, value, codes in (("status", status.state, _STATES), ("type", status.kind, _KINDS)):
+        if value not in codes:
+            where = f"{_STATUS}.parameter.where(name = '{said}')"
+            raise Refusal.because(INVALID, f"must be one of {', '.join(codes)}", where)
     return status
 
 

@@ -223,8 +223,7 @@ class Book:
         Raises:
             Refusal: DUPLICATE_REJECTED, when one that would deliver the same to the same place is there already.
         """
-        if subscription.channel == "rest-hook" and not subscription.secrets:
-            subscription = replace(subscription, secrets=(new_secret(),))
+        subscription = _signed(subscription)
         kept = replace(subscription, private=packed(subscription, self._sealer))
         async with self._changing:  # two at once must not both find no twin
             while not await self._added(kept):
@@ -262,7 +261,7 @@ class Book:
             before = await self.get(subscription.id)
             if before is None:
                 return False
-            after = replace(subscription, secrets=before.secrets)
+            after = _signed(replace(subscription, secrets=before.secrets))
             if not await self._store.replace_subscription(replace(after, private=packed(after, self._sealer))):
                 return False
             self._hold(after)
@@ -304,3 +303,10 @@ class Book:
             self._drop(subscription_id)
         metrics.subscriptions(len(self.index))
         return removed
+
+
+def _signed(subscription: Subscription) -> Subscription:
+    """The subscription, with a secret if requests of its are to be signed and it has none."""
+    if subscription.channel != "rest-hook" or subscription.secrets:
+        return subscription
+    return replace(subscription, secrets=(new_secret(),))

@@ -80,7 +80,7 @@ class Bench:
 
     def __init__(self, store: SqliteStore) -> None:
         self.store, self.renderer, self.channel = store, Renderer(), Script()
-        self.book = Book(store, Index(), lambda _: True)
+        self.book = Book(store, Index(), lambda *_: True)
         self.dispatcher = self.make()
 
     def make(self, **changed: object) -> Dispatcher:
@@ -335,6 +335,33 @@ async def test_what_waited_for_a_paused_endpoint_longer_than_its_schedule_is_dea
     await bench.dispatcher.start()
     found = await bench.until(one, *["dead"] * 3)
     assert found[0].attempts[-1].detail == "its endpoint failed for as long as deliveries are tried"
+
+
+async def test_an_endpoint_that_nobody_is_subscribed_at_any_more_is_forgotten_when_nothing_can_wait_for_it(
+    bench: Bench,
+) -> None:
+    mine = subscription(channel="rest-hook", endpoint="http://subscribed/", face="r4", form="mns-signal")
+    await bench.book.add(mine)
+    far, long_ago = now_ms() + 600_000, now_ms() - 1_000
+    for endpoint, since in (("http://gone/", long_ago), ("http://gone-just-now/", far), (mine.endpoint, long_ago)):
+        await bench.store.keep_failing_endpoint(FailingEndpoint(endpoint, since, 3, far, "HTTP 410"))
+    await bench.dispatcher.start()
+    left = {"http://gone-just-now/", mine.endpoint}
+    await eventually(bench.store.failing_endpoints, left, of=lambda found: {one.endpoint for one in found})
+
+
+async def test_a_subscription_left_in_error_by_a_process_that_ended_is_active_again(bench: Bench) -> None:
+    well, unproven = (
+        subscription(channel="rest-hook", endpoint="http://one/", face="r4", form="mns-signal", unproven=each)
+        for each in (False, True)
+    )
+    for one in (well, unproven):
+        await bench.store.add_subscription(one)
+        await bench.store.set_subscription_state(one.id, "error", "HTTP 500")
+    await bench.book.load()
+    await bench.dispatcher.start()
+    states = {well.id: "active", unproven.id: "error"}
+    await eventually(bench.store.subscriptions, states, of=lambda found: {one.id: one.state for one in found})
 
 
 async def test_what_another_node_finds_out_of_an_endpoint_is_followed(bench: Bench) -> None:

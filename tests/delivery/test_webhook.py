@@ -85,7 +85,18 @@ async def test_retry_after_is_read_in_both_forms(webhook: Webhook, listener: Lis
     assert (await send(webhook, listener, 429, Retry_After="120")).retry_after_seconds == 120
     dated = (await send(webhook, listener, 503, Retry_After=formatdate(time() + 60, usegmt=True))).retry_after_seconds
     assert dated == pytest.approx(60, abs=3)
-    assert (await send(webhook, listener, 503, Retry_After="soon")).retry_after_seconds is None
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        "soon", "-5", "1.5", "²", "Fri, 31 Feb 2027 00:00:00 GMT", "Fri, 21 Nov 99999999999999999999 00:00:00 GMT",
+        "Fri, 21 Nov 2026 00:00:00 +99999999999999",
+    ],
+)  # fmt: skip
+async def test_a_retry_after_that_says_nothing_is_passed_over(webhook: Webhook, listener: Listener, value: str) -> None:
+    outcome = await send(webhook, listener, 503, Retry_After=value)
+    assert (outcome.result, outcome.retry_after_seconds) == (Result.FAILED, None)
 
 
 async def test_no_listener_means_not_sent(webhook: Webhook) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
 import resource
+import signal
 import sqlite3
 import time
 from pathlib import Path
@@ -38,6 +40,38 @@ def test_a_full_disk(tmp_path: Path, listener: Listener) -> None:
         listener.wait_for(2)
         gateway.wait_until_idle()
         assert len(gateway.events()) == 2
+
+
+@pytest.mark.fault(
+    "The clock of a gateway on SQLite steps by an hour forward, and by two back",
+    "all delivered, none twice; what waits for a retry or a probe is not late by that",
+)
+def test_a_clock_that_steps(tmp_path: Path, listener: Listener) -> None:
+    settings = {
+        "GATEWAY_DELIVERY__RETRY_SECONDS": json.dumps([3] * 20),
+        "GATEWAY_DELIVERY__PROBE_SECONDS": "[3]",
+        "GATEWAY_NEMS__JWT_CHECK_CLOCK": "false",
+    }
+    with Listener() as busy, Gateway(tmp_path, program="tests.faults.stepping", **settings) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        gateway.subscribe_webhook(busy.url)
+        listener.answers.status, busy.answers.status = 404, 503
+        accepted = 0
+        for step in (signal.SIGUSR1, signal.SIGUSR2, signal.SIGUSR1, signal.SIGUSR2):
+            for _ in range(3):
+                assert gateway.publish(message()).status_code == 202
+                accepted += 1
+            listener.wait_for(3)
+            busy.wait_for(1)
+            gateway.signal(step)
+        listener.answers.status = busy.answers.status = 204
+        gateway.wait_until_idle(60)
+        found = [one for trace in gateway.events() for one in trace.deliveries]
+        assert [one.state for one in found] == ["delivered"] * 2 * accepted
+        for one in (listener, busy):
+            assert len({request.headers["webhook-id"] for request in one.received}) == accepted
+        failed = sum(attempt.outcome != "delivered" for one in found for attempt in one.attempts)
+        assert len(listener.received) + len(busy.received) == failed + len(found), "one came twice"
 
 
 @pytest.mark.soak

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from gateway.clock import now_ms
+from gateway import ids
+from gateway.clock import instant_ms, now_ms
 from gateway.events import Delivery, DeliveryState
 from gateway.store.base import Acceptance, Room, Selection, Store
 from gateway.subscriptions.subscription import Subscription
@@ -55,6 +56,9 @@ async def test_deliveries_are_found_by_when_they_were_made(store: Store) -> None
     assert await found(store, Selection(since_ms=before, until_ms=now_ms() + 1_000)) == [made.id]
     assert await found(store, Selection(until_ms=before - 1_000)) == []
     assert await found(store, Selection(since_ms=now_ms() + 60_000)) == []
+    end_of_time = instant_ms("9999-12-31T23:59:59Z")
+    assert await found(store, Selection(since_ms=0, until_ms=end_of_time)) == [made.id]
+    assert await found(store, Selection(since_ms=end_of_time)) == []
 
 
 async def test_a_page_goes_on_where_the_one_before_ended(store: Store) -> None:
@@ -69,6 +73,7 @@ async def test_one_is_told_with_its_attempts(store: Store) -> None:
     told = await store.delivery(made.id)
     assert told
     assert [attempt.outcome for attempt in told.attempts] == ["dead"]
+    assert await store.deliveries(DEAD, 1) == [told]
     assert await store.delivery(1) is None
 
 
@@ -82,6 +87,15 @@ async def test_what_is_replayed_is_due_with_all_its_attempts_and_marked(store: S
     told = await store.delivery(made.id)
     assert told
     assert [attempt.number for attempt in told.attempts] == [1, 2]
+
+
+async def test_what_was_sent_again_is_held_for_as_long_as_a_new_one(store: Store) -> None:
+    """However old its event is: its endpoint may still be left alone when an operator sends it again."""
+    made = await ended(store, await subscribed(store))
+    await store.replay([made.id], SOON)
+    assert await store.claim(Room(10), SOON, LATER, {made.endpoint}) == []
+    assert await store.give_up_held(made.endpoint, made.id + 1, SOON, "too long") == 0
+    assert await store.give_up_held(made.endpoint, ids.first_at(MUCH_LATER), SOON, "too long") == 1
 
 
 async def test_what_is_under_way_or_due_is_not_replayed(store: Store) -> None:
@@ -102,6 +116,28 @@ async def test_nothing_is_replayed_to_a_subscription_that_is_gone(store: Store, 
         await store.set_subscription_state(mine.id, "off")
     assert await store.replay([made.id], SOON) == []
     assert await found(store, DEAD) == [made.id]
+
+
+@pytest.mark.parametrize("order_key", ["", "a"])
+async def test_what_is_replayed_goes_to_where_the_endpoint_is_now(store: Store, order_key: str) -> None:
+    mine = await subscribed(store)
+    made = await ended(store, mine, order_key=order_key)
+    moved = replace(mine, endpoint="http://two/", state="requested", unproven=True)
+    await store.replace_subscription(moved)
+    assert await store.replay([made.id], SOON) == []
+    await store.replace_subscription(replace(moved, state="active", unproven=False))
+    assert await store.replay([made.id], SOON) == [made.id]
+    (claimed,) = await store.claim(Room(10), SOON, LATER)
+    assert claimed.delivery.endpoint == "http://two/"
+
+
+async def test_what_is_replayed_does_not_go_by_another_channel(store: Store) -> None:
+    mine = await subscribed(store)
+    made = await ended(store, mine)
+    await store.replace_subscription(replace(mine, channel="mesh", endpoint="A20047OT001"))
+    assert await store.replay([made.id], SOON) == [made.id]
+    (claimed,) = await store.claim(Room(10), SOON, LATER)
+    assert (claimed.delivery.channel, claimed.delivery.endpoint) == ("rest-hook", "http://one/")
 
 
 async def test_one_that_may_have_arrived_is_asked_about_when_it_is_replayed(store: Store) -> None:

@@ -4,6 +4,7 @@ can subscribe to (NHS England Acknowledgement Framework, draft; MNS, "nhshco-hc-
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 import structlog
@@ -12,16 +13,16 @@ from starlette.responses import Response
 
 from gateway import ids
 from gateway.applications import Application
-from gateway.catalogue import Catalogue, EventType
+from gateway.catalogue import EventType
 from gateway.errors import Refusal
-from gateway.events import JSON, Event, Original
+from gateway.events import JSON, Event, Face, Original
 from gateway.faces.claim_check import was_told
 from gateway.faces.http import content_syntax, read_body
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.intake import Intake, Received, check
-from gateway.store.base import Answer, Store
+from gateway.store.base import Answer, InboxMessage, Store
 from gateway.subscriptions.book import Book
 
 log = structlog.get_logger()
@@ -35,30 +36,34 @@ _KINDS: Final = {"TECH_ACK": "technical", "BUSINESS_ACK": "business"}
 
 
 class Acknowledgements:
-    """Takes in acknowledgements from applications that were told of the event which they answer."""
+    """Takes in acknowledgements from applications that were told of the event which they answer, whichever way they
+    come.
+    """
 
-    def __init__(self, intake: Intake, book: Book, catalogue: Catalogue, bearer: Bearer, max_body_bytes: int) -> None:
-        self._intake, self._book, self._catalogue, self._bearer = intake, book, catalogue, bearer
+    def __init__(self, intake: Intake, book: Book) -> None:
+        self._intake, self._book, self._catalogue = intake, book, intake.catalogue
         self._store: Store = intake.store
-        self._max_body_bytes = max_body_bytes
 
-    async def __call__(self, request: Request) -> Response:
-        """202 once the acknowledgement is durable, as an event and beside the event it answers."""
-        application = self._bearer.authenticate(request.headers)
-        if content_syntax(request, default="json") != "json":
-            raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", f"must be {JSON}", "Content-Type")
-        body = await read_body(request, self._max_body_bytes)
+    async def take(self, body: bytes, application: Application, face: Face, inbox: InboxMessage | None = None) -> None:
+        """Keep an acknowledgement, as an event and beside the event it answers; once, however often it comes.
+
+        Raises:
+            Refusal: it is none, or answers no event that the application was told of.
+            Unavailable: the store cannot take it now.
+        """
         bundle = parse_json(body, R4).resource
         check(bundle, R4)
         header = _header(bundle)
         answered = await self._answered(application, header["response"]["identifier"])
         event_type = self._event_type(header, answered)
-        received = Received("r4", application, Original(body, JSON, "r4-message"), bundle)
+        received = Received(face, application, Original(body, JSON, "r4-message"), bundle)
         event = self._intake.made(received, event_type, _attributes(bundle, header, answered))
         first = await self._intake.accept(event, event_type, once=True)
         await self._store.add_answer(_answer(event, first or event.row_id, answered))
+        if inbox:
+            # Last: of what a crash leaves undone before this, MESH gives the message again.
+            await self._store.add_to_inbox(inbox)
         log.info("acknowledge", event_id=ids.show(answered.row_id), kind=_kind(header), code=header["response"]["code"])
-        return Response(status_code=202)
 
     async def _answered(self, application: Application, identifier: str) -> Event:
         for row_id in await self._store.events_named(identifier):
@@ -78,6 +83,30 @@ class Acknowledgements:
         if (event.get("system"), event.get("code")) != (SYSTEM, expected):
             raise Refusal.because("INVALID_RESOURCE", f"must be {SYSTEM}|{expected}", f"{_HEADER}.event")
         return event_type
+
+
+class ProcessMessage:
+    """Answers `POST /R4/$process-message`."""
+
+    def __init__(self, acknowledgements: Acknowledgements, bearer: Bearer, max_body_bytes: int) -> None:
+        self._acknowledgements, self._bearer, self._max_body_bytes = acknowledgements, bearer, max_body_bytes
+
+    async def __call__(self, request: Request) -> Response:
+        """202 once the acknowledgement is durable."""
+        application = self._bearer.authenticate(request.headers)
+        if content_syntax(request, default="json") != "json":
+            raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", f"must be {JSON}", "Content-Type")
+        await self._acknowledgements.take(await read_body(request, self._max_body_bytes), application, "r4")
+        return Response(status_code=202)
+
+
+def is_acknowledgement(resource: Mapping[str, Any]) -> bool:
+    """Whether a resource is a message of FHIR R4 that answers another; one of STU3 has an `event` in its header."""
+    entries = resource.get("entry")
+    first = entries[0] if isinstance(entries, list) and entries else None
+    header = first.get("resource") if isinstance(first, dict) else None
+    answers = isinstance(header, dict) and "response" in header and "event" not in header
+    return resource.get("resourceType") == "Bundle" and resource.get("type") == "message" and answers
 
 
 def _header(bundle: dict[str, Any]) -> dict[str, Any]:

@@ -31,6 +31,7 @@ ERRORS: Final = {
     "INTERNAL_SERVER_ERROR": (500, "Internal server error"),
     "METHOD_NOT_ALLOWED": (405, ""),
     "NO_RECORD_FOUND": (404, "Not found"),
+    "NOT_ACCEPTABLE": (406, ""),
     "TOO_LARGE": (413, ""),
     "UNAVAILABLE": (503, "Service unavailable"),
     "UNSUPPORTED_MEDIA_TYPE": (415, ""),

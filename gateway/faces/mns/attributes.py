@@ -13,6 +13,8 @@ from gateway.fhir.primitives import CHECKS
 
 INVALID: Final = "INVALID_RESOURCE"
 _WORDS: Final = {"type": "event type"}
+"""What MNS calls an attribute, where that is not its name."""
+_UNKNOWN: Final = "Please leave this out: an event of MNS has no such attribute"
 _URI_CHARACTERS: Final = r"(?!.{2001})(?:[A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=-]++|%[0-9A-Fa-f]{2})++"
 
 Check = Callable[[Any], object]
@@ -106,7 +108,7 @@ def cloudevent_issues(event: Mapping[str, Any]) -> list[Issue]:
         ]
     except TypeError:  # the rarest case last: nearly every value is of the right type
         wrong = [name for name, attribute in CLOUDEVENT.items() if not _holds(attribute, event, name)]
-    return [issue(name) for name in (*wrong, *(event.keys() - CLOUDEVENT.keys()))]
+    return [*map(issue, wrong), *(issue(name, _UNKNOWN) for name in event.keys() - CLOUDEVENT.keys())]
 
 
 def v1_issues(event: Mapping[str, Any]) -> list[Issue]:
@@ -135,7 +137,7 @@ def _holds(attribute: Attribute, holder: Mapping[str, Any], name: str) -> object
 def issue(path: str, text: str = "") -> Issue:
     """An Issue at an attribute, in the words of MNS unless there is more to say."""
     name = path.rpartition(".")[2]
-    return Issue(INVALID, path, text or f"Please provide a valid {_WORDS.get(name, name)}")
+    return Issue(INVALID, path, text or f"Please provide a valid {_WORDS.get(path, name)}")
 
 
 def _at(event: Any, path: str) -> Any:

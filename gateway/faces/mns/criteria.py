@@ -101,8 +101,9 @@ def _check(one: Comparison, event_type: EventType, extensions: Extensions) -> No
     if one.key == EVENT_TYPE:
         raise _wrong(f"{EVENT_TYPE} may stand only once")
     if one.key not in kinds:
+        named = event_type.mns.type if event_type.mns else event_type.id
         there_are = f"; there are: {', '.join(kinds)}" if kinds else ", which has none"
-        raise _wrong(f"'{one.key}' is not a filter of {event_type.id}{there_are}")
+        raise _wrong(f"'{one.key}' is not a filter of {named}{there_are}")
     if one.operator != "=" and not extensions.operators:
         raise _wrong(f"'{one.key}' may be compared with = only")
     kind = kinds[one.key]

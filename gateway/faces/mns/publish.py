@@ -12,7 +12,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.errors import Refusal
 from gateway.events import CLOUDEVENT, Form, Original
-from gateway.faces.http import media_type, plain_headers, read_body
+from gateway.faces.http import media_type, plain_headers, read_body, require_plain
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
 from gateway.faces.mns.attributes import cloudevent_issues, issue, v1_issues
 from gateway.faces.mns.edge import require_correlation
@@ -41,6 +41,7 @@ class Publish:
         if not application.may_publish_any:
             raise Refusal.because("ACCESS_DENIED", NO_RIGHTS)
         require_correlation(headers)
+        require_plain(headers)
         named = media_type(headers.get("content-type", ""))
         body = await read_body(request, self._max_body_bytes)
         attributes = read_event(body, named)

@@ -34,8 +34,12 @@ _OWN_HEADERS: Final = frozenset(
         "upgrade",
     ]
 )
-_KNOWN: Final = frozenset({"resourceType", "hydration", *load("R4").fields("Subscription")})
+# What must not be passed over unless it is understood (FHIR R4, "Modifier elements").
+_MODIFIERS: Final = frozenset({"modifierExtension", "implicitRules"})
+_KNOWN: Final = frozenset({"resourceType", "hydration", *load("R4").fields("Subscription")}) - _MODIFIERS
 _CHANNEL: Final = ("type", "endpoint", "payload")
+_MESH: Final = "Please provide a valid endpoint: mesh://MAILBOX?workflow_id=WORKFLOW"
+_NOT_HERE: Final = "Please leave this out: a Subscription of MNS has no such element"
 _encode = msgspec.json.Encoder().encode
 
 
@@ -53,11 +57,11 @@ def check(resource: Mapping[str, Any], *, rest_hook: bool, loopback: bool) -> No
 
 
 def _elements(resource: Mapping[str, Any]) -> list[Issue]:
-    issues = [issue(name) for name in resource if name not in _KNOWN]
+    issues = [issue(name, _NOT_HERE) for name in resource if name not in _KNOWN]
     if resource.get("resourceType") != "Subscription":
         issues.append(issue("resourceType", "Please provide the correct resource type for this endpoint"))
     if resource.get("status") != "requested":
-        issues.append(issue("status"))
+        issues.append(issue("status", "Please provide a valid status: requested"))
     issues += [issue(name) for name in ("reason", "criteria") if type(resource.get(name)) is not str]
     # MNS looks at the form of `end` and does not use it; its own examples have one that has passed.
     if "end" in resource and not (type(resource["end"]) is str and CHECKS["instant"](resource["end"])):
@@ -68,25 +72,26 @@ def _elements(resource: Mapping[str, Any]) -> list[Issue]:
 def _channel(channel: Any, *, rest_hook: bool, loopback: bool) -> list[Issue]:
     if type(channel) is not dict:
         return [issue("channel")]
-    issues = [issue(f"channel.{name}") for name in channel if name not in _CHANNEL]
+    issues = [issue(f"channel.{name}", _NOT_HERE) for name in channel if name not in _CHANNEL]
     kind, endpoint = channel.get("type"), channel.get("endpoint")
+    kinds = ["message", *(["rest-hook"] if rest_hook else [])]
     if kind == "rest-hook" and rest_hook:
         issues += _webhook(endpoint, loopback=loopback)
     elif kind != "message":
-        issues.append(issue("channel.type"))
+        issues.append(issue("channel.type", f"Please provide a valid type: {' or '.join(kinds)}"))
     elif type(endpoint) is not str or not _ENDPOINT.fullmatch(endpoint):
         queue = type(endpoint) is str and _SQS.fullmatch(endpoint)
-        words = "Please provide a MESH endpoint: this gateway delivers to no queues of AWS" if queue else ""
+        words = "Please provide a MESH endpoint: this gateway delivers to no queues of AWS" if queue else _MESH
         issues.append(issue("channel.endpoint", words))
     payload = channel.get("payload")
     if type(payload) is not str or payload not in PAYLOADS:
-        issues.append(issue("channel.payload"))
+        issues.append(issue("channel.payload", f"Please provide a valid payload: {' or '.join(PAYLOADS)}"))
     return issues
 
 
 def _webhook(url: Any, *, loopback: bool) -> list[Issue]:
     if type(url) is not str or not is_webhook_url(url) or not (loopback or url.startswith("https:")):
-        return [issue("channel.endpoint")]
+        return [issue("channel.endpoint", "Please provide a valid endpoint: an https URL")]
     forbidden = names_forbidden_address(url, loopback=loopback)
     return [issue("channel.endpoint", "Please provide an endpoint at a public address")] if forbidden else []
 
@@ -117,10 +122,10 @@ def _is_header(name: str, value: Any) -> bool:
 
 
 def mailbox(endpoint: str) -> tuple[str, str]:
-    """The mailbox and the workflow of a MESH endpoint that was checked."""
+    """The mailbox, in upper case since MESH knows none, and the workflow of a MESH endpoint that was checked."""
     match = _ENDPOINT.fullmatch(endpoint)
     assert match
-    return match["mailbox"], match["workflow"]
+    return match["mailbox"].upper(), match["workflow"]
 
 
 def form(resource: Mapping[str, Any]) -> Form:

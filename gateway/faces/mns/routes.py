@@ -8,11 +8,13 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp
 
 from gateway.errors import Refusal
-from gateway.faces.guard import Guard, Handler
+from gateway.faces.claim_check import ClaimCheck
+from gateway.faces.guard import Guard, Handler, wrong_verb
 from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
 from gateway.faces.mns.edge import Correlated
 from gateway.faces.mns.publish import Publish
+from gateway.faces.mns.secret import SigningSecret
 from gateway.faces.mns.subscription import Subscriptions
 from gateway.faces.parts import Parts
 
@@ -20,33 +22,36 @@ from gateway.faces.parts import Parts
 class Mns:
     """The MNS face under its base path; `publish` answers `POST /events`, the busiest."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: Parts, claim_check: ClaimCheck) -> None:
         self.publish = _guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
         base = parts.mns_path
         subscriptions = Subscriptions(
             parts.book, parts.catalogue, parts.bearer, parts.mns_extensions, loopback=parts.limits.loopback
         )
         all_of_them, one = f"{base}/subscriptions", f"{base}/subscriptions/{{id}}"
+        secret = SigningSecret(parts.book, subscriptions, parts.limits.secret_overlap)
+        sign = f"{one}/$signing-secret"
         self.routes: list[BaseRoute] = [
             Route(all_of_them, _guarded("subscribe", subscriptions.create), methods=["POST"]),
             Route(all_of_them, _guarded("search", subscriptions.search), methods=["GET"]),
             Route(one, _guarded("read", subscriptions.read), methods=["GET"]),
             Route(one, _guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
             Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-            Route(all_of_them, _guarded("subscribe", _wrong_verb)),
-            Route(one, _guarded("subscribe", _wrong_verb)),
+            Route(sign, _guarded("signing-secret", secret.read), methods=["GET"]),
+            Route(sign, _guarded("signing-secret", secret.rotate), methods=["POST"]),
+            Route(sign, _guarded("signing-secret", wrong_verb("GET", "HEAD", "POST"))),
+            Route(all_of_them, _guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
+            Route(one, _guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
             Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),
-            Route(f"{base}/events", _guarded("publish", _wrong_verb)),
+            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", claim_check.read), methods=["GET"]),
+            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", wrong_verb("GET", "HEAD"))),
+            Route(f"{base}/events", _guarded("publish", wrong_verb("POST"))),
             Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
         ]
 
 
 def _guarded(action: str, handler: Handler) -> ASGIApp:
     return Correlated(Guard("mns", refusal_response)(action, handler))
-
-
-async def _wrong_verb(_: Request) -> Response:
-    raise Refusal.because("METHOD_NOT_ALLOWED", "Method not allowed")
 
 
 async def _no_such_place(_: Request) -> Response:

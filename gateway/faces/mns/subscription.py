@@ -18,7 +18,7 @@ from gateway.catalogue import Catalogue
 from gateway.clock import now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON
-from gateway.faces.http import media_type, read_body, status
+from gateway.faces.http import media_type, read_body, require_plain, status
 from gateway.faces.mns import resource as wire
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
 from gateway.faces.mns.criteria import Extensions, read
@@ -67,7 +67,7 @@ class Subscriptions:
 
     async def read(self, request: Request) -> Response:
         """200 with the Subscription."""
-        return answer(_shown(await self._own(request, self._authenticate(request))), media_type=JSON)
+        return answer(_shown(await self.own(request)), media_type=JSON)
 
     async def replace(self, request: Request) -> Response:
         """204; what is accepted from now on goes by the new one."""
@@ -80,11 +80,20 @@ class Subscriptions:
 
     async def delete(self, request: Request) -> Response:
         """204."""
-        subscription = await self._own(request, self._authenticate(request))
+        subscription = await self.own(request)
         if not await self._book.remove(subscription.id):
             raise _not_found()
         log.info("unsubscribe", face="mns", subscription_id=subscription.id, application=subscription.application)
         return Response(status_code=204)
+
+    async def own(self, request: Request) -> Subscription:
+        """The subscription of the path, which is the caller's.
+
+        Raises:
+            Refusal: BAD_REQUEST or NO_RECORD_FOUND; or the caller is not known, or has no rights.
+            Throttled: its quota is used up.
+        """
+        return await self._own(request, self._authenticate(request))
 
     def _authenticate(self, request: Request) -> Application:
         application = self._bearer.authenticate(request.headers)
@@ -152,6 +161,7 @@ def _authorise(application: Application, subscription: Subscription) -> None:
 
 
 async def _read(request: Request) -> dict[str, Any]:
+    require_plain(request.headers)
     if media_type(request.headers.get("content-type", "")) not in _MEDIA_TYPES:
         raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", f"Content-Type must be {JSON}")
     return read_object(await read_body(request, _MAX_BYTES))

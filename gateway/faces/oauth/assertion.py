@@ -85,6 +85,8 @@ class Assertions:
             raise AssertionRefused(f"Missing or invalid 'aud' claim in {_TYPE}") from None
         except jwt.ExpiredSignatureError:
             raise AssertionRefused(f"Invalid 'exp' claim in {_TYPE} - JWT has expired") from None
+        except jwt.ImmatureSignatureError:
+            raise AssertionRefused(f"Invalid 'nbf' claim in {_TYPE} - JWT is not valid yet") from None
         except (jwt.PyJWTError, OverflowError):
             raise AssertionRefused(f"Malformed {_TYPE}") from None
 

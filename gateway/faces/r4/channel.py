@@ -71,7 +71,7 @@ def endpoint(channel: dict[str, Any], extensions: Mapping[str, list[Any]], *, lo
         match = _MESH.fullmatch(channel.get("endpoint") or "")
         if match is None:
             raise unsupported("channel.endpoint", "must be mesh://MAILBOX?workflow_id=WORKFLOW")
-        return Endpoint("mesh", match[1], match[2])
+        return Endpoint("mesh", match[1].upper(), match[2])  # MESH knows no case, and a mailbox has one lane
     return Endpoint("rest-hook", _url(channel.get("endpoint"), loopback=loopback))
 
 

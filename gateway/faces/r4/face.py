@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -12,8 +13,8 @@ from gateway.catalogue import Catalogue
 from gateway.delivery.topics import Topics
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
-from gateway.faces.guard import Guard
-from gateway.faces.mns.acknowledgement import Acknowledgements
+from gateway.faces.guard import Guard, wrong_verb
+from gateway.faces.mns.acknowledgement import ProcessMessage
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4 import search, topic
 from gateway.faces.r4.definition import PROCESS_NOTIFICATION, SIGNING_SECRET, Definitions
@@ -49,7 +50,7 @@ class R4Parts:
     base_url: str
     limits: Limits
     incoming: ProcessNotification
-    acknowledgements: Acknowledgements
+    acknowledgements: ProcessMessage
     tokens: bool
 
 
@@ -62,8 +63,17 @@ def routes(parts: R4Parts) -> list[BaseRoute]:
     return [
         Route("/R4/metadata", guard("metadata", metadata), methods=["GET"]),
         *(Route(one.path, guard(one.action, one.handler), methods=[one.method]) for one in services),
+        *(Route(path, guard("receive", wrong_verb(*verbs))) for path, verbs in _verbs(services).items()),
         Route("/R4{rest:path}", guard("receive", _nothing_here)),
     ]
+
+
+def _verbs(services: Sequence[Service]) -> dict[str, list[str]]:
+    """The verbs that each path has."""
+    found: dict[str, list[str]] = {}
+    for one in services:
+        found.setdefault(one.path, []).extend(["GET", "HEAD"] if one.method == "GET" else [one.method])
+    return found
 
 
 def _services(parts: R4Parts) -> list[Service]:
@@ -71,10 +81,11 @@ def _services(parts: R4Parts) -> list[Service]:
     requests = Requests(parts.catalogue, parts.limits)
     subscriptions = Subscriptions(parts.book, parts.bearer, requests, topics, parts.greeter)
     find = Search(parts.book, parts.bearer, topics, f"{parts.base_url}/R4/Subscription")
-    operations = Operations(parts.store, parts.book, parts.bearer, subscriptions, topics)
-    offered = TopicResources(parts.catalogue, parts.bearer, f"{parts.base_url}/R4")
+    url = f"{parts.base_url}/R4"
+    operations = Operations(parts.store, parts.book, parts.bearer, subscriptions, topics, url)
+    offered = TopicResources(parts.catalogue, parts.bearer, url)
     every, one, named = "/R4/Subscription", "/R4/Subscription/{id}", "Subscription"
-    definitions = Definitions(f"{parts.base_url}/R4")
+    definitions = Definitions(url)
     hear, sign, answer = f"${PROCESS_NOTIFICATION}", f"${SIGNING_SECRET}", "$process-message"
     secret = SigningSecret(parts.book, parts.bearer, subscriptions, parts.limits.secret_overlap)
     signing = definitions.canonical(SIGNING_SECRET)

@@ -24,7 +24,7 @@ from gateway.subscriptions.criteria_parser import parse
 SUBJECT: Final = "subject"
 """The filter that every topic offers: whom the event is about, by NHS number."""
 _SYSTEM: Final = "https://fhir.nhs.uk/Id/nhs-number"
-_PARAMETER: Final = re.compile(r"([A-Za-z_][\w.-]*)(:[a-z]+)?=(.+)", re.ASCII | re.DOTALL)
+_NAME: Final = re.compile(r"([A-Za-z_][\w.-]*)(:[a-z]+)?", re.ASCII)
 _ORDER: Final = re.compile(r"(eq|ne|gt|lt|ge|le)?(-?[0-9]{1,18})")
 _OPERATORS: Final = {"": "=", "eq": "=", "ne": "!=", "gt": ">", "lt": "<", "ge": ">=", "le": "<="}
 
@@ -52,11 +52,13 @@ def read_filters(searches: Sequence[str], event_type: EventType) -> tuple[str, s
 def _parameters(search: str) -> Iterator[tuple[str, str, list[str]]]:
     """The name, modifier and values of each parameter."""
     for parameter in search.rpartition("?")[2].split("&"):
-        match = _PARAMETER.fullmatch(parameter.strip())
-        if match is None:
+        name, _, value = parameter.strip().partition("=")
+        match = _NAME.fullmatch(unquote(name))
+        if match is None or not value:
             raise _wrong("backport-filter-criteria must be name=value, joined by &")
-        # FHIR R4, Search, "Escaping Search Parameters": a comma of the value itself has a backslash before it.
-        values = [unquote(one).replace("\\,", ",") for one in re.split(r"(?<!\\),", match[3])]
+        # FHIR R4, Search, "Escaping Search Parameters": a comma of the value itself has a backslash before it; one that
+        # is percent-encoded is a comma like any other.
+        values = [one.replace("\\,", ",") for one in re.split(r"(?<!\\),", unquote(value))]
         yield match[1], match[2] or "", values
 
 

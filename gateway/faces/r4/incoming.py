@@ -62,8 +62,12 @@ class Incoming:
         status = read_status(bundle)
         numbered = not is_of_mns(bundle)
         reference = _reference(status.subscription, application, face) if numbered else ""
-        if status.kind in _EVENTS and (notifications := list(one_by_one(bundle))):
-            await self._take_events(notifications, body, application, face, inbox)
+        without = status.kind in _EVENTS and reference and not status.topic
+        whole = await self._with_topic(bundle, reference) if without else bundle
+        if status.kind in _EVENTS and (notifications := list(one_by_one(whole))):
+            # The exact bytes, unless they told of several events, or not of what.
+            exact = body if notifications == [bundle] else None
+            await self._take_events(notifications, exact, application, face, inbox)
         elif inbox:
             await self._intake.store.add_to_inbox(replace(inbox, disposition="report", reason=status.kind))
         if numbered:
@@ -74,19 +78,26 @@ class Incoming:
     async def _take_events(
         self,
         notifications: list[dict[str, Any]],
-        body: bytes,
+        exact: bytes | None,
         application: Application,
         face: Face,
         inbox: InboxMessage | None,
     ) -> None:
         types = [self._event_type(one, application) for one in notifications]
         for index, (one, event_type) in enumerate(zip(notifications, types, strict=True)):
-            # The exact bytes, unless they told of several events.
-            told = body if len(notifications) == 1 else render_json(one)
+            told = exact or render_json(one)
             original = Original(told, JSON, "mns-signal" if is_of_mns(one) else "r4-status")
             last = inbox if index == len(notifications) - 1 else None
             received = Received(face, application, original, one, inbox=last)
             await self._intake.publish(received, event_type, R4, repeat_seconds=_REPEAT_SECONDS)
+
+    async def _with_topic(self, bundle: dict[str, Any], reference: str) -> dict[str, Any]:
+        """A notification that leaves out its topic, as the guide lets it, with the one that its subscription has."""
+        topic = next((one.topic for one in await self._intake.store.upstreams(0) if one.reference == reference), "")
+        first, *others = bundle["entry"]
+        resource = first["resource"]
+        told = [*resource.get("parameter", []), *([{"name": "topic", "valueCanonical": topic}] if topic else [])]
+        return bundle | {"entry": [first | {"resource": resource | {"parameter": told}}, *others]}
 
     def _event_type(self, bundle: dict[str, Any], application: Application) -> EventType:
         """The type of the event: by its topic or, in a signal of MNS, by its name."""

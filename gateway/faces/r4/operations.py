@@ -13,9 +13,9 @@ from gateway.clock import instant, now_ms
 from gateway.delivery.topics import CONTENTS, Topics
 from gateway.errors import Refusal
 from gateway.events import NUMBERED
-from gateway.faces.http import read_body, status
+from gateway.faces.http import content_syntax, has_body, read_body, status
 from gateway.faces.oauth.bearer import Bearer
-from gateway.faces.r4.outcome import fhir_response
+from gateway.faces.r4.outcome import asked_url, fhir_response
 from gateway.faces.r4.subscription import Subscriptions
 from gateway.fhir.json import parse_json
 from gateway.fhir.notification import Content, status_searchset
@@ -33,11 +33,13 @@ _CONTENTS: Final[Mapping[str, Content]] = {content: content for content in CONTE
 
 
 class Operations:
-    """Tells how subscriptions are, and what they were told."""
+    """Tells how subscriptions are, and what they were told; `url` is that of the face."""
 
-    def __init__(self, store: Store, book: Book, bearer: Bearer, subscriptions: Subscriptions, topics: Topics) -> None:
+    def __init__(
+        self, store: Store, book: Book, bearer: Bearer, subscriptions: Subscriptions, topics: Topics, url: str
+    ) -> None:
         self._store, self._book, self._bearer = store, book, bearer
-        self._subscriptions, self._topics = subscriptions, topics
+        self._subscriptions, self._topics, self._url = subscriptions, topics, url
 
     async def status(self, request: Request) -> Response:
         """200 with the status of one subscription; `id` and `status` are ignored here."""
@@ -80,13 +82,15 @@ class Operations:
             (self._topics.status(one, status(one), "query-status", counts.get(one.id, 0)), str(uuid.uuid4()))
             for one in found
         ]
-        return fhir_response(status_searchset(told, str(request.url)), 200)
+        return fhir_response(status_searchset(told, asked_url(request, self._url)), 200)
 
 
 async def _inputs(request: Request, names: set[str]) -> dict[str, list[str]]:
     """The inputs of an operation by name: from the query, or from a Parameters resource that was posted."""
     asked = [(name, part) for name, value in request.query_params.multi_items() for part in value.split(",")]
-    if request.method == "POST" and int(request.headers.get("content-length") or 0):
+    if request.method == "POST" and has_body(request):
+        if content_syntax(request, default="json") != "json":
+            raise Refusal.because("UNSUPPORTED_MEDIA_TYPE", "must be application/fhir+json", "Content-Type")
         asked += _posted(await read_body(request, 65_536))
     found: dict[str, list[str]] = {name: [] for name in names}
     for name, value in asked:

@@ -22,6 +22,7 @@ _CODES = {
     "INTERNAL_SERVER_ERROR": (500, "exception"),
     "INVALID_REQUEST_MESSAGE": (400, "required"),
     "MESSAGE_NOT_WELL_FORMED": (400, "structure"),
+    "METHOD_NOT_ALLOWED": (405, "not-supported"),
     "MISSING_OR_INVALID_HEADER": (401, "login"),
     "NO_RECORD_FOUND": (404, "not-found"),
     "NOT_ACCEPTABLE": (406, "not-supported"),
@@ -46,6 +47,12 @@ def refusal_response(_: Request, issues: Sequence[Issue], headers: dict[str, str
 def fhir_response(resource: dict[str, Any], status: int, headers: dict[str, str] | None = None) -> Response:
     """`resource` as JSON."""
     return Response(render_json(resource), status, headers, MEDIA_TYPE)
+
+
+def asked_url(request: Request, url: str) -> str:
+    """What was asked, as the outside writes it; `url` is that of the face."""
+    query = request.url.query
+    return url + request.url.path.removeprefix("/R4") + (f"?{query}" if query else "")
 
 
 def _issue(issue: Issue) -> OutcomeIssue:

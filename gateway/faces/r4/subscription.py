@@ -71,8 +71,9 @@ class Subscriptions:
         if resource.get("id") != present.id:
             raise Refusal.because("INVALID_RESOURCE", "must be the id of the URL", "Subscription.id")
         wanted = resource["status"]
-        if wanted not in {"requested", "off", status(present)}:
-            raise unsupported("status", f"must be requested, off or, as it is, {status(present)}")
+        possible = dict.fromkeys(["requested", "off", status(present)])
+        if wanted not in possible:
+            raise unsupported("status", f"must be one of {', '.join(possible)}")
         asked = self._requests.read(resource, application)
         kept = _way(present) == _way(asked) and wanted != "requested"
         after = replace(
@@ -104,7 +105,11 @@ class Subscriptions:
         Raises:
             Refusal: NO_RECORD_FOUND.
         """
-        subscription = await self._book.get(request.path_params["id"])
+        identity = request.path_params["id"]
+        if identity.startswith("$"):
+            text = "there is no such operation here; GET /R4/metadata tells what there is"
+            raise Refusal.because("NO_RECORD_FOUND", text)
+        subscription = await self._book.get(identity)
         if subscription is None or subscription.face != "r4" or subscription.application != application.id:
             raise _not_found()
         return subscription

@@ -15,7 +15,7 @@ from gateway.catalogue import Catalogue, EventType
 from gateway.errors import Refusal
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.r4.filters import SUBJECT
-from gateway.faces.r4.outcome import fhir_response
+from gateway.faces.r4.outcome import asked_url, fhir_response
 from gateway.fhir.notification import searchset
 
 _R5: Final = "http://hl7.org/fhir/5.0/StructureDefinition/extension-SubscriptionTopic"
@@ -56,7 +56,7 @@ class TopicResources:
         wanted = asked["_id"].split(",") if "_id" in asked else None
         found = [one for one in offered(self._catalogue) if all_of_them and (wanted is None or one.id in wanted)]
         entries = [{"fullUrl": f"{self._url}/Basic/{one.id}", "resource": topic(one)} for one in found]
-        return fhir_response(searchset(entries, str(request.url)), 200)
+        return fhir_response(searchset(entries, asked_url(request, self._url)), 200)
 
 
 def offered(catalogue: Catalogue) -> list[EventType]:

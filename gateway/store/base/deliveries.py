@@ -62,8 +62,8 @@ class Deliveries(Protocol):
         ...
 
     async def give_up_held(self, endpoint: str, before_id: int, now_ms: int, why: str) -> int:
-        """Let some of the deliveries held for `endpoint` whose ids are below `before_id` be dead, with an attempt that
-        says why; how many, 0 when there are no more.
+        """Let some of the deliveries held for `endpoint` whose ids are below `before_id`, and which were not sent again
+        since the time of that id, be dead, with an attempt that says why; how many, 0 when there are no more.
         """
         ...
 

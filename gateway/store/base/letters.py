@@ -38,7 +38,7 @@ class Letters(Protocol):
         ...
 
     async def deliveries(self, which: Selection, limit: int, after: int = 0) -> list[DeliveryTrace]:
-        """Where they stand, from the one after the id `after`; without their attempts."""
+        """Where they stand, with their attempts, from the one after the id `after`."""
         ...
 
     async def delivery(self, delivery_id: int) -> DeliveryTrace | None:
@@ -46,8 +46,9 @@ class Letters(Protocol):
         ...
 
     async def replay(self, delivery_ids: Sequence[int], now_ms: int) -> list[int]:
-        """Let those that are delivered or dead be sent again, with all attempts before them; which ones. One whose
-        subscriptions are all deleted or off is left as it is.
+        """Let those that are delivered or dead be sent again, with all attempts before them, to where their
+        subscription's endpoint is now; which ones. One whose subscriptions are all deleted, off or unproven is left as
+        it is.
         """
         ...
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 
 from gateway.events import Attempt, Delivery, Verdict
+from gateway.ids import ms_of
 from gateway.store import rows
 from gateway.store.base import Claimed, Room
 from gateway.store.group import Group
@@ -52,6 +53,7 @@ WHERE d.id = held.id AND d.state = 'sending' AND d.claim = held.claim
 GIVE_UP = "UPDATE deliveries SET state = 'dead', ended_ms = $2 WHERE id = ANY ($1::bigint[])"
 OLD = """
 SELECT id FROM deliveries WHERE state = 'held' AND NOT blocked AND endpoint = $1 AND id < $2
+AND (replays = 0 OR next_ms < $3::bigint + clock_ms() - $4::bigint)
 ORDER BY id LIMIT 500 FOR UPDATE SKIP LOCKED
 """
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = $1 AND remote_id <> ''"
@@ -88,7 +90,8 @@ class Deliveries(Engine):
         await self._execute(RELEASE, ids, claim_numbers, now_ms, self._clock(), "held" if hold else "pending")
 
     async def give_up_held(self, endpoint: str, before_id: int, now_ms: int, why: str) -> int:
-        return await self._transact(lambda connection: _give_up(connection, (endpoint, before_id), now_ms, why))
+        old = endpoint, before_id, ms_of(before_id), self._clock()
+        return await self._transact(lambda connection: _give_up(connection, old, now_ms, why))
 
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:
         row = await self._first(WITH_REMOTE_ID, remote_id)
@@ -120,8 +123,8 @@ async def _record_in_order(connection: Connection, rounds: Sequence[rows.Row], i
     await let_next_go(connection, keys)
 
 
-async def _give_up(connection: Connection, held: tuple[str, int], now_ms: int, why: str) -> int:
-    found = [row[0] for row in await connection.fetch(OLD, *held)]
+async def _give_up(connection: Connection, old: tuple[str, int, int, int], now_ms: int, why: str) -> int:
+    found = [row[0] for row in await connection.fetch(OLD, *old)]
     keys = await lock_keys(connection, found)
     await connection.execute(GIVE_UP, found, now_ms)
     for delivery_id in found:

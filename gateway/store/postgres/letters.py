@@ -11,19 +11,19 @@ from gateway.store.postgres.engine import Engine
 from gateway.store.postgres.order import let_next_go, lock_keys
 from gateway.store.postgres.traces import STANDS, Traces, trace_of
 
-_REPLAYABLE = """
-state IN ('delivered', 'dead') AND EXISTS (
-    SELECT 1 FROM subscriptions s WHERE s.deleted_ms IS NULL AND s.state <> 'off'
-    AND s.id IN (SELECT jsonb_array_elements_text(d.subscriptions::jsonb))
-)
+_READY = """
+FROM subscriptions s WHERE s.deleted_ms IS NULL AND s.state <> 'off' AND NOT s.unproven
+AND s.id IN (SELECT jsonb_array_elements_text(d.subscriptions::jsonb))
 """
+_REPLAYABLE = f"state IN ('delivered', 'dead') AND EXISTS (SELECT 1 {_READY})"
 # What is known to have arrived is sent all the same. What may have arrived may arrive twice: a replay has a name of its
 # own at MESH, so that it is not taken for the send before it.
 REPLAY = f"""
 UPDATE deliveries d
 SET state = CASE order_key WHEN '' THEN 'pending' ELSE 'held' END, next_ms = clock_ms(), attempts = 0,
     claim = claim + 1, replays = replays + 1, uncertain = uncertain AND state = 'dead', ended_ms = NULL,
-    collected_ms = NULL, discarded_ms = NULL, blocked = order_key <> ''
+    collected_ms = NULL, discarded_ms = NULL, blocked = order_key <> '',
+    endpoint = COALESCE((SELECT s.endpoint {_READY} AND s.channel = d.channel LIMIT 1), endpoint)
 WHERE id = ANY ($1::bigint[]) AND {_REPLAYABLE}
 RETURNING id
 """  # noqa: S608  # our own words
@@ -47,7 +47,8 @@ class Letters(Traces, Engine):
         where, values = _where(which)
         page = f"d.id > ${len(values) + 1} ORDER BY d.id LIMIT ${len(values) + 2}"
         found = await self._fetch(f"SELECT {STANDS} {_FROM} WHERE {where} AND {page}", *values, after, limit)
-        return [trace_of(row) for row in found]
+        attempts = await self._attempts([row[0] for row in found])
+        return [trace_of(row, attempts[row[0]]) for row in found]
 
     async def delivery(self, delivery_id: int) -> DeliveryTrace | None:
         row = await self._first(f"SELECT {STANDS} FROM deliveries d WHERE d.id = $1", delivery_id)  # noqa: S608
@@ -63,7 +64,8 @@ class Letters(Traces, Engine):
 async def _change(connection: Connection, sql: str, delivery_ids: list[int], *values: object) -> list[int]:
     keys = await lock_keys(connection, delivery_ids)
     done = sorted(row[0] for row in await connection.fetch(sql, delivery_ids, *values))
-    await let_next_go(connection, keys)
+    # One that is sent again may have moved with its subscription.
+    await let_next_go(connection, {*keys, *await lock_keys(connection, done)})
     return done
 
 

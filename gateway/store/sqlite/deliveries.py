@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Collection, Sequence
+from pathlib import Path
 
+from gateway.clock import Steps
 from gateway.events import Attempt, Delivery, Verdict
+from gateway.ids import ms_of
 from gateway.store.base import Claimed, Room
 from gateway.store.sqlite import claims
 from gateway.store.sqlite.engine import Engine
@@ -29,14 +32,27 @@ RECORD = (
 )
 RELEASE = "UPDATE deliveries SET state = ?, next_ms = ? WHERE id = ? AND state = 'sending' AND claim = ?"
 GIVE_UP = "UPDATE deliveries SET state = 'dead', ended_ms = ? WHERE id = ?"
-OLD = "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ? AND id < ? ORDER BY id LIMIT 500"
+OLD = (
+    "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ?1 AND id < ?2"
+    " AND (replays = 0 OR next_ms < ?3) ORDER BY id LIMIT 500"
+)
+SET_BACK = (
+    "UPDATE deliveries SET next_ms = next_ms - ? WHERE state IN ('pending', 'sending')",
+    "UPDATE endpoints SET probe_ms = probe_ms - ?",
+)
 WITH_REMOTE_ID = "SELECT id FROM deliveries WHERE remote_id = ? AND remote_id <> ''"
 
 
 class Deliveries(Engine):
     """Keeps deliveries."""
 
+    def __init__(self, path: Path, max_waiting: int = 10_000) -> None:
+        super().__init__(path, max_waiting)
+        self._steps = Steps()
+
     async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
+        if back_ms := self._steps.back_ms():
+            await self._write(lambda connection: set_back(connection, back_ms))
         return await self._write(lambda connection: claims.claim_due(connection, room, now_ms, lease_ms, full))
 
     async def claim_held(self, endpoint: str, room: Room, lease_ms: int) -> list[Claimed]:
@@ -58,6 +74,12 @@ class Deliveries(Engine):
     async def delivery_with_remote_id(self, remote_id: str) -> int | None:
         row = await self._read(lambda connection: connection.execute(WITH_REMOTE_ID, (remote_id,)).fetchone())
         return row[0] if row else None
+
+
+def set_back(connection: sqlite3.Connection, back_ms: int) -> None:
+    """The clock was set back by so much: what is due later would be late by as much."""
+    for statement in SET_BACK:
+        connection.execute(statement, (back_ms,))
 
 
 def add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
@@ -83,7 +105,7 @@ def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
 
 
 def _give_up(connection: sqlite3.Connection, held: tuple[str, int], now_ms: int, why: str) -> int:
-    found = connection.execute(OLD, held).fetchall()
+    found = connection.execute(OLD, (*held, ms_of(held[1]))).fetchall()
     for (delivery_id,) in found:
         connection.execute(GIVE_UP, (now_ms, delivery_id))
         add_attempt(connection, Attempt(delivery_id, 0, now_ms, 0, "given up", None, why))

@@ -12,17 +12,19 @@ from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.order import let_next_go
 from gateway.store.sqlite.traces import STANDS, attempts_of, trace_of
 
-_REPLAYABLE = (
-    "state IN ('delivered', 'dead') AND EXISTS (SELECT 1 FROM json_each(subscriptions) one"
-    " JOIN subscriptions s ON s.id = one.value WHERE s.deleted_ms IS NULL AND s.state <> 'off')"
+_READY = (
+    "FROM json_each(subscriptions) one JOIN subscriptions s ON s.id = one.value"
+    " WHERE s.deleted_ms IS NULL AND s.state <> 'off' AND s.unproven = 0"
 )
+_REPLAYABLE = f"state IN ('delivered', 'dead') AND EXISTS (SELECT 1 {_READY})"
 # What is known to have arrived is sent all the same. What may have arrived may arrive twice: a replay has a name of its
 # own at MESH, so that it is not taken for the send before it.
 REPLAY = f"""
 UPDATE deliveries
 SET state = 'pending', next_ms = ?1, attempts = 0, claim = claim + 1, replays = replays + 1,
     uncertain = uncertain AND state = 'dead', ended_ms = NULL, collected_ms = NULL, discarded_ms = NULL,
-    blocked = order_key <> ''
+    blocked = order_key <> '',
+    endpoint = COALESCE((SELECT s.endpoint {_READY} AND s.channel = deliveries.channel LIMIT 1), endpoint)
 WHERE id = ?2 AND {_REPLAYABLE}
 """  # noqa: S608  # our own words
 BLOCK = "UPDATE deliveries SET state = 'held' WHERE id = ? AND blocked = 1"
@@ -59,13 +61,14 @@ def count(connection: sqlite3.Connection, which: Selection) -> int:
 
 
 def selected(connection: sqlite3.Connection, which: Selection, limit: int, after: int) -> list[DeliveryTrace]:
-    """A page of deliveries, without their attempts."""
+    """A page of deliveries with their attempts."""
     where, values = _where(which)
     sql = (
         f"SELECT {STANDS} FROM deliveries d JOIN events e ON e.id = d.event_id"  # noqa: S608
         f" WHERE {where} AND d.id > ? ORDER BY d.id LIMIT ?"
     )
-    return [trace_of(row) for row in connection.execute(sql, (*values, after, limit))]
+    found = connection.execute(sql, (*values, after, limit)).fetchall()
+    return [trace_of(row, attempts_of(connection, row[0])) for row in found]
 
 
 def one(connection: sqlite3.Connection, delivery_id: int) -> DeliveryTrace | None:

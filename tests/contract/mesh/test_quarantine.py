@@ -52,6 +52,7 @@ def test_an_operator_sees_what_came_and_why_it_is_there_and_nothing_of_the_patie
     (one,) = json.loads(quarantine(gateway, "list", "--json"))
     assert (one["id"], one["released"]) == (message_id, None)
     assert (tmp_path / "saved.xml").read_bytes() == body
+    assert (tmp_path / "saved.xml").stat().st_mode & 0o077 == 0, "others of the machine may read it"
 
 
 def test_a_message_that_was_let_out_becomes_an_event_once_what_was_wrong_is_mended(

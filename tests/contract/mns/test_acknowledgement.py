@@ -14,10 +14,12 @@ import httpx
 import pytest
 
 from gateway import ids
-from mesh.message import ReceivedMessage
+from gateway.store.base import InboxMessage
+from mesh.mailbox import Mailbox
+from mesh.message import OutgoingMessage, ReceivedMessage
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.contract.mns.acts import Caller, closed, cloudevent
-from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect
+from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect, eventually
 
 ACK = "nhshco-hc-complete-1-ack-1"
 SOURCE = "https://gp.example/fhir/R4"
@@ -139,6 +141,49 @@ def test_a_repeat_is_one_acknowledgement_and_another_is_another(
     assert send(gateway, caller, message(answered)).status_code == 202
     assert [one["kind"] for one in shown(gateway, answered)] == ["technical", "business"]
     assert len(collect(mesh, 2)) == 2
+
+
+def post(mesh: LocalMesh, body: object, sender: str = SUBSCRIBER_MAILBOX) -> str:
+    """Send a body to the gateway's own mailbox; the message id."""
+    content = json.dumps(body).encode()
+    outgoing = OutgoingMessage(GATEWAY_MAILBOX, "ANY", str(uuid.uuid4()), content, content_type="application/fhir+json")
+    with Mailbox(mesh.settings_for(sender)) as mailbox:
+        return mailbox.send(outgoing).message_id
+
+
+def became(gateway: Gateway, message_id: str) -> InboxMessage:
+    """What became of a message in the gateway's own mailbox, once it was collected."""
+    eventually(lambda: gateway.ask(lambda store: store.inbox(message_id)) is not None)
+    found = gateway.ask(lambda store: store.inbox(message_id))
+    assert found
+    return found
+
+
+def test_an_acknowledgement_in_the_own_mailbox_is_taken_likewise(
+    gateway: Gateway, caller: Caller, mesh: LocalMesh
+) -> None:
+    answered = publish(caller, mesh)
+    body = message(answered, "transient-error")
+    for _ in range(2):
+        assert became(gateway, post(mesh, body)).disposition == "event"
+    (signal,) = collect(mesh, 1)
+    assert (signal.workflow_id, json.loads(signal.body)["id"]) == ("ACKS", body["id"])
+    (one,) = shown(gateway, answered)
+    assert (one["application"], one["kind"], one["code"]) == ("everything", "business", "transient-error")
+    with Mailbox(mesh.settings_for(GATEWAY_MAILBOX)) as own:
+        eventually(lambda: own.list_messages() == [])
+
+
+def test_in_the_own_mailbox_too_only_who_was_told_acknowledges(
+    gateway: Gateway, caller: Caller, mesh: LocalMesh
+) -> None:
+    answered = publish(caller, mesh)
+    of_a_stranger = became(gateway, post(mesh, message(answered), "OTHERMAILBOX"))
+    assert (of_a_stranger.disposition, "NO_RECORD_FOUND" in of_a_stranger.reason) == ("quarantine", True)
+    headless = {"resourceType": "Bundle", "type": "message", "entry": [None, {"resource": []}]}
+    for body in (message(answered, response=None), headless, headless | {"entry": {}}):
+        assert became(gateway, post(mesh, body)).disposition == "quarantine"
+    assert shown(gateway, answered) == []
 
 
 def test_only_who_was_told_of_an_event_may_acknowledge_it(gateway: Gateway, caller: Caller, mesh: LocalMesh) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import uuid
 from concurrent.futures import ThreadPoolExecutor
@@ -92,7 +93,9 @@ def test_null_is_no_value_of_a_context_attribute(caller: Caller) -> None:
 
 def test_all_that_is_wrong_is_told_together(caller: Caller) -> None:
     sent = cloudevent(id="", time="soon", data={}, traceparent="1")
-    assert set(errors(caller.publish(sent))) == {"id", "time", "data", "traceparent"}
+    told = errors(caller.publish(sent))
+    assert set(told) == {"id", "time", "data", "traceparent"}
+    assert "no such attribute" in told["data"]
 
 
 @pytest.mark.parametrize(
@@ -158,6 +161,8 @@ def test_without_a_token_of_ours_nothing_is_taken(
     assert answer.status_code == 401
     assert answer.json() == {"fault": {"faultstring": words, "detail": {"errorcode": code}}}
     assert answer.headers["X-Correlation-ID"] == "mine"
+    challenge = "Bearer" if authorization != BAD_TOKEN else 'Bearer error="invalid_token"'
+    assert answer.headers["WWW-Authenticate"] == challenge
 
 
 def test_an_application_publishes_what_it_may(gateway: Gateway) -> None:
@@ -224,7 +229,16 @@ def test_there_is_nothing_else(caller: Caller, path: str) -> None:
 
 
 def test_events_are_posted(caller: Caller) -> None:
-    assert caller.call("GET", "/events").status_code == 405
+    answer = caller.call("GET", "/events")
+    assert (answer.status_code, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_a_compressed_body_is_told_to_be_one(caller: Caller) -> None:
+    body = gzip.compress(json.dumps(cloudevent()).encode())
+    for path, media_type in (("/events", V2), ("/subscriptions", "application/fhir+json")):
+        headers = {"Content-Type": media_type, "Content-Encoding": "gzip"}
+        answer = caller.call("POST", path, content=body, headers=headers)
+        assert (answer.status_code, answer.json()) == (415, {"errors": "the body must not be compressed"})
 
 
 def test_the_base_path_is_the_operators(tmp_path: Path) -> None:

@@ -155,7 +155,7 @@ def test_criteria_that_are_understood(caller: Caller, criteria: str) -> None:
         ("eventType=", "value"),
         ("eventType=example-event-1", "event type"),
         ("eventType=*", "character"),
-        ("eventType='pds-change-of-gp-2' AND flagtype='NRAF'", "'flagtype' is not a filter of pds-change-of-gp-1"),
+        ("eventType='pds-change-of-gp-2' AND flagtype='NRAF'", "'flagtype' is not a filter of pds-change-of-gp-2"),
         ("eventType='pds-change-of-gp-2' AND patient.age<'5'", "'patient.age' is not a filter"),
         ("eventType='nhs-number-change-2' AND nhsnumber='9990001006'", "which has none"),
         ("eventType='pds-change-of-gp-2' AND", "character"),
@@ -184,6 +184,7 @@ def test_criteria_that_are_not_understood_are_told_why(caller: Caller, criteria:
         ({"criteria": 5}, "criteria"),
         ({"end": "2022-04-05"}, "end"),
         ({"hydratoin": {}}, "hydratoin"),
+        ({"modifierExtension": [{"url": "urn:x", "valueBoolean": True}]}, "modifierExtension"),
         ({"channel": {"type": "websocket"}}, "channel.type"),
         ({"channel": {"endpoint": SUBSCRIBER_MAILBOX}}, "channel.endpoint"),
         ({"channel": {"endpoint": f"mesh://{SUBSCRIBER_MAILBOX}"}}, "channel.endpoint"),
@@ -208,6 +209,37 @@ def test_criteria_that_are_not_understood_are_told_why(caller: Caller, criteria:
 )
 def test_a_wrong_element_is_named(caller: Caller, changed: dict[str, Any], path: str) -> None:
     assert list(errors(caller.subscribe(resource(**changed)))) == [path]
+
+
+@pytest.mark.parametrize(
+    ("changed", "path", "words"),
+    [
+        ({"status": "active"}, "status", "Please provide a valid status: requested"),
+        ({"type": "websocket"}, "channel.type", "Please provide a valid type: message or rest-hook"),
+        (
+            {"endpoint": f"mesh://{SUBSCRIBER_MAILBOX}"},
+            "channel.endpoint",
+            "Please provide a valid endpoint: mesh://MAILBOX?workflow_id=WORKFLOW",
+        ),
+        (
+            {"payload": "application/json+fhir"},
+            "channel.payload",
+            "Please provide a valid payload: application/json or application/fhir+json",
+        ),
+        ({"header": ["A: b"]}, "channel.header", "leave this out"),
+    ],
+)
+def test_a_wrong_element_is_told_what_it_may_be(caller: Caller, changed: dict[str, Any], path: str, words: str) -> None:
+    whole = {"channel": changed} if path.startswith("channel.") else changed
+    assert words in errors(caller.subscribe(resource(**whole)))[path]
+
+
+def test_a_mailbox_is_one_however_its_name_is_written(caller: Caller) -> None:
+    workflow = uuid.uuid4().hex
+    first = made(caller, resource(workflow))
+    twin = resource(channel={"endpoint": f"mesh://{SUBSCRIBER_MAILBOX.lower()}?workflow_id={workflow}"})
+    answer = caller.subscribe(twin)
+    assert (answer.status_code, first in answer.text) == (409, True)
 
 
 def test_the_words_for_another_resource_are_those_of_mns(caller: Caller) -> None:
@@ -271,7 +303,10 @@ def test_what_is_no_object_is_refused(caller: Caller, body: bytes) -> None:
     ("method", "path"), [("PATCH", "/7b0a8e8f-3c9d-4a55-9d0a-1f1f6f3c2d11"), ("PUT", ""), ("DELETE", "")]
 )
 def test_other_verbs_are_refused(caller: Caller, method: str, path: str) -> None:
-    assert caller.call(method, f"/subscriptions{path}").status_code == 405
+    answer = caller.call(method, f"/subscriptions{path}")
+    assert (answer.status_code, answer.json()) == (405, {"errors": "Method not allowed"})
+    assert "GET" in answer.headers["Allow"].split(", ")
+    assert method not in answer.headers["Allow"].split(", ")
 
 
 @pytest.fixture

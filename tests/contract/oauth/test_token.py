@@ -110,6 +110,11 @@ def test_an_assertion_that_proves_nothing_is_refused(
     assert refusal(ask(gateway, **changed)) == (status, error)
 
 
+def test_an_assertion_of_the_future_is_told_so(gateway: Gateway) -> None:
+    answer = ask(gateway, nbf=int(time.time()) + 3600)
+    assert "'nbf'" in answer.json()["error_description"]
+
+
 def test_a_signature_of_another_key_is_refused(gateway: Gateway) -> None:
     head, claims, _ = signed(gateway, kid="1").split(".")
     other = signed(gateway, kid="2").split(".")[2]

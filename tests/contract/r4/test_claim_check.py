@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from gateway.demo import TOPIC
 from gateway.ids import show
+from tests.contract.mns.acts import cloudevent
 from tests.contract.r4.acts import closed, create, resource, token
 from tests.harness import Gateway, Listener, message, nems_headers
 
@@ -64,13 +66,43 @@ def test_the_binary_where_fhir_is_wanted_of_it(gateway: Gateway, event: tuple[st
     assert base64.b64decode(binary["data"]) == event[1]
 
 
-def test_what_there_is_not_is_406(gateway: Gateway, event: tuple[str, bytes]) -> None:
-    answer = read(gateway, f"/claim-check/{event[0]}", Accept="text/html")
+@pytest.mark.parametrize("base", ["", "/multicast-notification-service"])
+def test_what_there_is_not_is_406(gateway: Gateway, event: tuple[str, bytes], base: str) -> None:
+    answer = read(gateway, f"{base}/claim-check/{event[0]}", Accept="text/html")
     assert answer.status_code == 406
     assert all(kind in answer.text for kind in (MESSAGE, SIGNAL, CLOUDEVENT))
 
 
-@pytest.mark.parametrize("path", ["/claim-check", "/R4/Binary"])
+def test_a_form_that_the_event_cannot_take_is_not_offered(tmp_path: Any) -> None:
+    with closed(tmp_path) as gateway:
+        create(
+            gateway,
+            resource("https://hooks.example.invalid/", criteria=f"{TOPIC}patientflags-change-1"),
+            token(gateway),
+        )
+        headers = {**token(gateway), "Content-Type": CLOUDEVENT, "X-Correlation-ID": "1"}
+        sent = cloudevent(type="patientflags-change-1")
+        assert (
+            gateway.http.post("/multicast-notification-service/events", json=sent, headers=headers).status_code == 200
+        )
+        place = f"/claim-check/{show(gateway.events()[0].event.row_id)}"
+        refused = read(gateway, place, Accept=MESSAGE)
+        assert (refused.status_code, SIGNAL in refused.text, MESSAGE in refused.text) == (406, True, False)
+        assert read(gateway, place, Accept=f"{MESSAGE}, {CLOUDEVENT};q=0.1").json() == sent
+
+
+def test_under_the_base_path_of_mns_it_answers_as_mns_does(gateway: Gateway, event: tuple[str, bytes]) -> None:
+    identity, body = event
+    place = f"/multicast-notification-service/claim-check/{identity}"
+    whole = read(gateway, place, **{"X-Correlation-ID": "mine"})
+    assert (whole.status_code, whole.content, whole.headers["X-Correlation-ID"]) == (200, body, "mine")
+    assert read(gateway, place, Accept=CLOUDEVENT).json()["type"] == "pds-change-of-gp-2"
+    assert read(gateway, place, "two").json() == {"errors": "Not found"}
+    assert gateway.http.get(place).json()["fault"]["faultstring"] == "Missing access token"
+    assert gateway.http.post(place).headers["Allow"] == "GET, HEAD"
+
+
+@pytest.mark.parametrize("path", ["/claim-check", "/R4/Binary", "/multicast-notification-service/claim-check"])
 def test_others_cannot_tell_whether_it_is_there(gateway: Gateway, event: tuple[str, bytes], path: str) -> None:
     refused = [
         read(gateway, f"{path}/{event[0]}", "two"),

@@ -158,6 +158,13 @@ def test_search(gateway: Gateway, found: dict[str, str], query: str, names: set[
     assert ids == {found[name] for name in names}
 
 
+@pytest.mark.parametrize("path", ["/R4/Subscription?status=off", "/R4/Subscription/$status?status=off", "/R4/Basic"])
+def test_the_link_to_itself_is_as_the_outside_reaches_it(gateway: Gateway, path: str) -> None:
+    """Behind a proxy, what stands in Host is nobody's business."""
+    bundle = gateway.http.get(path, headers={"Host": "inner.example"}).json()
+    assert bundle["link"] == [{"relation": "self", "url": f"{gateway.url}{path}"}]
+
+
 def test_search_by_id(gateway: Gateway, found: dict[str, str]) -> None:
     bundle = gateway.http.get(f"/R4/Subscription?_id={found['gp']}").json()
     assert [entry["resource"]["id"] for entry in bundle["entry"]] == [found["gp"]]

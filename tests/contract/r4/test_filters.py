@@ -45,6 +45,9 @@ def heard(listener: Listener, count: int) -> list[str]:
         (["subjectage=7,8"], {"subjectage": 8}, {"subjectage": 9}),
         (["Immunization?immunisationtype=FLU"], {"immunisationtype": "FLU"}, {"immunisationtype": "flu"}),
         (["immunisationtype=M%26M"], {"immunisationtype": "M&M"}, {"immunisationtype": "M"}),
+        (["generalpractitioner=A20047%2CB86056"], {"generalpractitioner": "B86056"}, {"generalpractitioner": "C1"}),
+        (["generalpractitioner%3Anot=A20047"], {"generalpractitioner": "B86056"}, {"generalpractitioner": "A20047"}),
+        (["immunisationtype=a%5C%2Cb"], {"immunisationtype": "a,b"}, {"immunisationtype": "a"}),
         (["immunisationtype=a\\,b"], {"immunisationtype": "a,b"}, {"immunisationtype": "a"}),
         (["immunisationtype=it's"], {"immunisationtype": "it's"}, {"immunisationtype": "its"}),
         pytest.param(

@@ -83,6 +83,42 @@ def test_what_another_server_tells_comes_in_and_goes_on(
     server.http.delete(reference)
 
 
+def test_a_topic_that_is_left_out_is_that_of_the_subscription(server: Gateway, gateway: Gateway) -> None:
+    """The guide lets notifications leave it out (Backported R5 SubscriptionStatus, topic 0..1)."""
+    topic = "http://fhir.nhs.uk/R5/SubscriptionTopic/pds-change-of-gp-1"
+    reference = order(gateway, "subscribe", f"{server.url}/R4", topic)
+    eventually(lambda: [(one.reference, one.topic) for one in known(gateway)] == [(reference, topic)])
+    told = changed(
+        type="event-notification",
+        topic=None,
+        subscription={"reference": reference},
+        events_since_subscription_start="1",
+        more=[event()],
+    )
+    for _ in range(2):
+        assert post(gateway, told).status_code == 200
+    (trace,) = gateway.events()
+    assert (trace.event.type, trace.event.dataref) == ("pds-change-of-gp-1", "http://127.0.0.1:9/Patient/1")
+    elsewhere = changed(type="event-notification", topic=None, more=[event()])
+    assert post(gateway, elsewhere).status_code == 422
+    server.http.delete(reference)
+
+
+def test_a_server_that_never_tells_the_topic_is_understood(gateway: Gateway, listener: Listener) -> None:
+    listener.answers.status, listener.answers.body = 201, b'{"resourceType": "Subscription", "id": "7"}'
+    server = listener.url.removesuffix("/signals")
+    topic = "http://fhir.nhs.uk/R5/SubscriptionTopic/pds-change-of-gp-1"
+    reference = order(gateway, "subscribe", server, topic)
+    assert reference == f"{server}/Subscription/7"
+    of_it = {"subscription": {"reference": reference}, "topic": None}
+    first = changed(type="event-notification", events_since_subscription_start="1", more=[event()], **of_it)
+    for body in (changed(type="handshake", status="requested", **of_it), first):
+        assert post(gateway, body).status_code == 200
+    assert [trace.event.type for trace in gateway.events()] == ["pds-change-of-gp-1"]
+    (upstream,) = known(gateway)
+    assert (upstream.topic, upstream.events, upstream.missing) == (topic, 1, ())
+
+
 def test_what_comes_twice_is_taken_once(server: Gateway, gateway: Gateway, listener: Listener) -> None:
     place = subscribe(server, topical(listener.url))
     server.publish(message())
@@ -215,6 +251,8 @@ def test_several_events_of_one_notification_come_in_one_by_one(gateway: Gateway)
         (changed(subscription=None), 422),
         (changed(type=None), 422),
         (changed(status=None), 422),
+        (changed(type="event-notificaton", more=[event()]), 422),
+        (changed(status="well"), 422),
         (changed(events_since_subscription_start="many"), 422),
         (changed(subscription={"reference": "Subscription/1"}), 403),
         (changed(subscription={"reference": "file:///Subscription/1"}), 403),

@@ -50,6 +50,15 @@ def test_notifications_go_to_the_mailbox_at_once(gateway: Gateway, mesh: LocalMe
     gateway.http.delete(made.headers["Location"])
 
 
+def test_a_mailbox_is_one_however_its_name_is_written(gateway: Gateway, mesh: LocalMesh) -> None:
+    made = create(gateway, by_mesh(ENDPOINT.replace(SUBSCRIBER_MAILBOX, SUBSCRIBER_MAILBOX.lower())))
+    gateway.publish(message())
+    collect(mesh, 1)
+    (delivery,) = gateway.events()[0].deliveries
+    assert delivery.delivery.endpoint == SUBSCRIBER_MAILBOX
+    gateway.http.delete(made.headers["Location"])
+
+
 @pytest.mark.parametrize(
     ("body", "where"),
     [

@@ -84,6 +84,10 @@ def test_inputs_may_be_posted(gateway: Gateway, places: list[str]) -> None:
     answer = gateway.http.post("/R4/Subscription/$status", content=json.dumps(asked), headers=FHIR)
     assert list(read(answer.json())) == [places[1]]
     assert list(read(gateway.http.post(f"{places[0]}/$status").json())) == [places[0]]
+    in_parts = gateway.http.post("/R4/Subscription/$status", content=iter([json.dumps(asked).encode()]), headers=FHIR)
+    assert list(read(in_parts.json())) == [places[1]]
+    form = gateway.http.post("/R4/Subscription/$status", data={"status": "error"})
+    assert (form.status_code, form.json()["issue"][0]["expression"]) == (415, ["Content-Type"])
     for content, status in (("{", 400), ('{"resourceType": "Patient"}', 422)):
         assert gateway.http.post("/R4/Subscription/$status", content=content, headers=FHIR).status_code == status
 

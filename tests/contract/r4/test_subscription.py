@@ -153,6 +153,27 @@ def test_another_place_is_not_found(gateway: Gateway) -> None:
     assert answer.json()["resourceType"] == "OperationOutcome"
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "allowed"),
+    [
+        ("PATCH", "/R4/Subscription/x", {"GET", "HEAD", "PUT", "DELETE"}),
+        ("PUT", "/R4/Subscription", {"GET", "HEAD", "POST"}),
+        ("POST", "/R4/Basic", {"GET", "HEAD"}),
+        ("GET", "/R4/$process-message", {"POST"}),
+    ],
+)
+def test_another_verb_is_told_which_there_are(gateway: Gateway, method: str, path: str, allowed: set[str]) -> None:
+    answer = gateway.http.request(method, path)
+    assert (answer.status_code, answer.json()["issue"][0]["code"]) == (405, "not-supported")
+    assert set(answer.headers["Allow"].split(", ")) == allowed
+
+
+@pytest.mark.parametrize("path", ["/R4/Subscription/$get-ws-binding-token", "/R4/Subscription/$events"])
+def test_an_operation_that_there_is_not_is_told_so(gateway: Gateway, path: str) -> None:
+    answer = gateway.http.get(path)
+    assert (answer.status_code, "operation" in answer.text) == (404, True)
+
+
 @pytest.fixture(scope="module")
 def closed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
     with acts.closed(tmp_path_factory.mktemp("closed")) as running:
@@ -206,4 +227,5 @@ def test_closed_nobody_without_a_token_is_known(closed: Gateway) -> None:
     ):
         answer = closed.http.get(f"/R4/{path}")
         assert (answer.status_code, answer.json()["resourceType"]) == (401, "OperationOutcome"), path
+        assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert closed.http.get("/R4/metadata").status_code == 200
