@@ -8,7 +8,7 @@ from typing import NamedTuple
 import typer
 
 from gateway import ids, letters
-from gateway.clock import instant
+from gateway.clock import instant, now_ms
 from gateway.errors import ConfigurationError
 from gateway.settings import StoreSettings
 from gateway.shown import attempt_shown, attempt_words, delivery_shown, endpoint_shown
@@ -110,7 +110,7 @@ def probe(settings: StoreSettings, endpoint: str) -> None:
     Raises:
         ConfigurationError: it is not failing.
     """
-    if not tell(settings, lambda store: letters.probe_now(store, endpoint)):
+    if not tell(settings, lambda store: store.hasten_probe(endpoint, now_ms())):
         raise ConfigurationError(f"{endpoint}: it is not failing")
     plain_console().print("the gateway tries it within seconds, if a delivery waits for it")
 

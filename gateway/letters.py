@@ -106,12 +106,6 @@ async def discard(store: Store, which: Selection, delivery_ids: Sequence[int], m
     return await _each(store, _discardable(which, delivery_ids), most, store.discard)
 
 
-async def probe_now(store: Store, endpoint: str) -> bool:
-    """Let a probe of an endpoint be due; False when it is not failing."""
-    found = [one for one in await store.failing_endpoints() if one.endpoint == endpoint]
-    return bool(found) and await store.take_probe(endpoint, found[0].probe_ms, now_ms())
-
-
 def _replayable(which: Selection, delivery_ids: Sequence[int]) -> Selection:
     if not delivery_ids and not set(which.states) <= set(_REPLAYABLE):
         raise ConfigurationError(f"only deliveries that are {' or '.join(_REPLAYABLE)} can be sent again")

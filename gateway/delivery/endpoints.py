@@ -78,10 +78,9 @@ class Endpoints:
 
     async def take_probe(self, failing: FailingEndpoint) -> bool:
         """Whether the probe that is due is ours to make, among all nodes."""
-        after = replace(failing, probe_ms=now_ms() + self._pause_ms(failing.probes, None))
-        if failing.endpoint in self._changed or not await self._store.take_probe(
-            failing.endpoint, failing.probe_ms, after.probe_ms
-        ):
+        now = now_ms()
+        after = replace(failing, probe_ms=now + self._pause_ms(failing.probes, None))
+        if failing.endpoint in self._changed or not await self._store.take_probe(failing.endpoint, now, after.probe_ms):
             return False
         if self._failing.get(failing.endpoint) == failing:
             self._failing[failing.endpoint] = after

@@ -260,7 +260,7 @@ async def test_a_process_that_starts_leaves_alone_what_another_found_failing(ben
     other = await bench.accept(endpoint="http://two/")
     await bench.until(other, "delivered")
     assert [each.state for each in await bench.stands(one)] == ["held"] * 3
-    assert await bench.store.take_probe("http://one/", far, now_ms())
+    assert await bench.store.hasten_probe("http://one/", now_ms())
     await bench.until(one, *["delivered"] * 3)
     await eventually(bench.store.failing_endpoints, [])
 

@@ -34,6 +34,10 @@ class Endpoints(Protocol):
         """It is well."""
         ...
 
-    async def take_probe(self, endpoint: str, probe_ms: int, next_ms: int) -> bool:
-        """Whether the probe that is due at `probe_ms` is the caller's to make; the next is then due at `next_ms`."""
+    async def take_probe(self, endpoint: str, now_ms: int, next_ms: int) -> bool:
+        """Whether a probe is due, and the caller's to make; the next is then due at `next_ms`."""
+        ...
+
+    async def hasten_probe(self, endpoint: str, now_ms: int) -> bool:
+        """Let the next probe be due now; False when it is not failing."""
         ...

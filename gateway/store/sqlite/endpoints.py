@@ -13,7 +13,8 @@ KEEP = (
     " SET probes = excluded.probes, probe_ms = excluded.probe_ms, reason = excluded.reason"
 )
 FORGET = "DELETE FROM endpoints WHERE endpoint = ?"
-TAKE_PROBE = "UPDATE endpoints SET probe_ms = ? WHERE endpoint = ? AND probe_ms = ?"
+TAKE_PROBE = "UPDATE endpoints SET probe_ms = ? WHERE endpoint = ? AND probe_ms <= ?"
+HASTEN_PROBE = "UPDATE endpoints SET probe_ms = MIN(probe_ms, ?) WHERE endpoint = ?"
 
 
 class Endpoints(Engine):
@@ -29,9 +30,13 @@ class Endpoints(Engine):
     async def forget_failing_endpoint(self, endpoint: str) -> None:
         await self._write(lambda connection: connection.execute(FORGET, (endpoint,)))
 
-    async def take_probe(self, endpoint: str, probe_ms: int, next_ms: int) -> bool:
-        values = (next_ms, endpoint, probe_ms)
+    async def take_probe(self, endpoint: str, now_ms: int, next_ms: int) -> bool:
+        values = (next_ms, endpoint, now_ms)
         return await self._write(lambda connection: connection.execute(TAKE_PROBE, values).rowcount > 0)
+
+    async def hasten_probe(self, endpoint: str, now_ms: int) -> bool:
+        values = (now_ms, endpoint)
+        return await self._write(lambda connection: connection.execute(HASTEN_PROBE, values).rowcount > 0)
 
 
 def all_failing(connection: sqlite3.Connection) -> list[FailingEndpoint]:

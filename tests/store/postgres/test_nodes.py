@@ -10,7 +10,7 @@ import pytest
 from gateway.clock import now_ms
 from gateway.errors import Changed, Refusal
 from gateway.schedule import Job, Schedule
-from gateway.store.base import Acceptance, Room
+from gateway.store.base import Acceptance, FailingEndpoint, Room
 from gateway.store.postgres import PostgresStore
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
@@ -57,6 +57,20 @@ async def test_a_wrong_clock_neither_takes_leases_early_nor_keeps_them(url: str,
     await wrong.record(verdict(claimed.delivery, "pending", next_ms=there + 60_000))
     assert await right.claim(Room(10), now_ms() + 60_000 - MOMENT, MUCH_LATER) == []
     assert len(await right.claim(Room(10), now_ms() + 60_000 + MOMENT, MUCH_LATER)) == 1
+    await wrong.close()
+
+
+@pytest.mark.parametrize("wrong_ms", [HOUR_MS, -HOUR_MS])
+async def test_a_wrong_clock_puts_no_probe_off(url: str, nodes: Nodes, wrong_ms: int) -> None:
+    right, _ = nodes
+    wrong = PostgresStore(url, clock=lambda: now_ms() + wrong_ms)
+    await wrong.open()
+    there = now_ms() + wrong_ms
+    await wrong.keep_failing_endpoint(FailingEndpoint("http://one/", there, 0, there + 60_000, "HTTP 500"))
+    (seen,) = await right.failing_endpoints()
+    assert abs(seen.failing_ms - now_ms()) < MOMENT
+    assert not await right.take_probe("http://one/", now_ms() + 60_000 - MOMENT, MUCH_LATER)
+    assert await right.take_probe("http://one/", now_ms() + 60_000 + MOMENT, MUCH_LATER)
     await wrong.close()
 
 
