@@ -64,7 +64,7 @@ def test_one_body_larger_than_the_room_is_taken_when_nothing_else_is_under_way(t
 
 
 def test_beyond_so_many_connections_callers_are_turned_away(gateway: Gateway) -> None:
-    held = [half_sent(gateway, 5) for _ in range(25)]
+    held = [socket.create_connection(("127.0.0.1", gateway.port)) for _ in range(25)]
     try:
         eventually(lambda: gateway.http.get("/livez").status_code == 503)
         refused = gateway.publish(message())
