@@ -69,17 +69,18 @@ class _Slot:
 class _Plan:
     """A type: its elements by qualified tag, and the names of those that XML writes as attributes."""
 
-    __slots__ = ("attributes", "slots", "type_name")
+    __slots__ = ("attributes", "is_resource", "slots", "type_name")
 
-    def __init__(self, type_name: str, attributes: frozenset[str]) -> None:
-        self.type_name, self.attributes = type_name, attributes
+    def __init__(self, type_name: str, tables: Tables) -> None:
+        self.type_name = type_name
+        self.attributes, self.is_resource = tables.attributes(type_name), tables.is_resource(type_name)
         self.slots: dict[str, _Slot] = {}
 
 
 @cache
 def _plans(tables: Tables, namespace: str) -> dict[str, _Plan]:
     """A plan for every type of a FHIR version, for elements whose tags begin with `namespace`."""
-    plans = {name: _Plan(name, tables.attributes(name)) for name in tables.type_names}
+    plans = {name: _Plan(name, tables) for name in tables.type_names}
     for name, plan in plans.items():
         for order, field in enumerate(tables.fields(name).values()):
             if field.name not in plan.attributes:
@@ -131,13 +132,13 @@ class _Reader:
             return {}
         root.attrib.pop(_SCHEMA_LOCATION, None)
         try:
-            return {"resourceType": plan.type_name, **self.object(root, plan, 1)}
+            return self.object(root, plan, 1)
         except _EnoughFaults:
             return {}
 
     def object(self, element: etree._Element, plan: _Plan, depth: int) -> dict[str, Any]:
         """The content of an element whose type has elements of its own."""
-        out: dict[str, Any] = self._attributes(element, plan) if element.items() else {}
+        out: dict[str, Any] = self._begun(element, plan) if plan.is_resource or element.items() else {}
         if depth > MAX_DEPTH:
             self.fault(element, f"is nested deeper than {MAX_DEPTH} elements")
             return out
@@ -149,10 +150,11 @@ class _Reader:
             if slot is None:
                 self._unknown(child)
                 continue
-            if slot.order < last:
+            order = slot.order
+            if order < last:
                 self.fault(child, "is out of the order of the schema", "warning")
             else:
-                last = slot.order
+                last = order
             items = child.items() if slot.is_text else ()
             if len(items) == 1 and items[0][0] == "value" and not len(child):
                 value: Any = items[0][1]  # nearly every element of a message: not worth a call
@@ -176,14 +178,14 @@ class _Reader:
         if slot_element.items():
             self.fault(slot_element, "has an attribute that does not belong there")
         found: dict[str, Any] = {}
-        for count, child in enumerate(slot_element):
+        for count, child in enumerate(slot_element[:]):
             plan = self._resource_plan(child)
             if count:
                 self.fault(child, "holds more than one resource")
             elif plan is None:
                 self.fault(child, "holds an element that is not a resource of this FHIR version")
             else:
-                found = {"resourceType": plan.type_name, **self.object(child, plan, depth)}
+                found = self.object(child, plan, depth)
         if not len(slot_element):
             self.fault(slot_element, "holds no resource")
         return found
@@ -223,8 +225,9 @@ class _Reader:
         if len(self.faults) >= MAX_ISSUES:
             raise _EnoughFaults
 
-    def _attributes(self, element: etree._Element, plan: _Plan) -> dict[str, Any]:
-        out: dict[str, Any] = {}
+    def _begun(self, element: etree._Element, plan: _Plan) -> dict[str, Any]:
+        """What stands before the first child: the type of a resource, and attributes."""
+        out: dict[str, Any] = {"resourceType": plan.type_name} if plan.is_resource else {}
         for name, value in element.items():
             if name in plan.attributes:
                 out[name] = value

@@ -15,6 +15,7 @@ from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.tables import Field, Tables, load
 from gateway.fhir.validate import validate
 from gateway.fhir.xml import parse_xml, render_xml
+from tests.upset import restructured
 
 FIXTURES = Path(__file__).parent / "fixtures"
 STU3 = load("STU3")
@@ -73,6 +74,16 @@ def read_and_write(resource: dict[str, Any], tables: Tables) -> None:
 @quick
 @given(mutations(XML_FIXTURES))
 def test_mutated_xml(body: bytes) -> None:
+    try:
+        resource = parse_xml(body, STU3).resource
+    except Refusal:
+        return
+    read_and_write(resource, STU3)
+
+
+@settings(quick, max_examples=500)
+@given(restructured())
+def test_restructured_messages(body: bytes) -> None:
     try:
         resource = parse_xml(body, STU3).resource
     except Refusal:

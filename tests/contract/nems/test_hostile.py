@@ -7,7 +7,6 @@ import json
 import re
 import time
 from collections.abc import Callable
-from functools import cache
 from urllib.parse import quote
 
 import httpx
@@ -15,22 +14,20 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from lxml import etree
 
 from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
-from tests.conftest import ROOT
 from tests.harness import (
     EVENTS,
     Gateway,
     claims,
     interaction,
-    message,
     nems_headers,
     nems_subscription,
     subscriptions_api,
 )
+from tests.upset import bodies_sent, restructured
 
 PUBLISH = "/STU3/Events/1/$process-message"
 SUBSCRIPTION = "/STU3/Subscription"
@@ -50,19 +47,10 @@ media_types = st.sampled_from(
 )
 
 
-@cache
-def _bodies() -> list[bytes]:
-    """Our own messages and subscriptions, and the published ones where they are present."""
-    own = [made(event) for made in (message, nems_subscription) for event in EVENTS]
-    published = ROOT.parent / "shared" / "examples" / "nems"
-    paths = [*sorted(published.glob("events/*.xml")), *sorted(published.glob("subscriptions/spec-create-*.xml"))]
-    return [*own, *(path.read_bytes() for path in paths)]
-
-
 @st.composite
 def mutated(draw: st.DrawFn) -> bytes:
     """A message with pieces cut out, doubled or replaced, or with bytes changed."""
-    body = bytearray(draw(st.sampled_from(_bodies())))
+    body = bytearray(draw(st.sampled_from(bodies_sent())))
     for _ in range(draw(st.integers(1, 4))):
         start = draw(st.integers(0, len(body)))
         end = start + draw(st.integers(0, 60))
@@ -76,36 +64,10 @@ def mutated(draw: st.DrawFn) -> bytes:
 
 
 @st.composite
-def restructured(draw: st.DrawFn) -> bytes:
-    """A message that is still XML, with elements taken out, doubled, swapped, renamed or given another value."""
-    root = etree.fromstring(draw(st.sampled_from(_bodies())))
-    for _ in range(draw(st.integers(1, 4))):
-        elements = [element for element in root.iter(etree.Element) if element.getparent() is not None]
-        if not elements:
-            break
-        one = draw(st.sampled_from(elements))
-        change = draw(st.sampled_from(["remove", "rename", "value", "empty", "nest"]))
-        if change == "remove":
-            one.getparent().remove(one)
-        elif change == "rename":
-            one.tag = draw(st.sampled_from(elements)).tag
-        elif change == "value":
-            one.set(
-                "value", draw(st.sampled_from(["", " ", "0", "9" * 400, "2026-13-45T99:99:99Z", "+58:00", "é\u200b"]))
-            )
-        elif change == "empty":
-            for child in list(one):
-                one.remove(child)
-        else:
-            one.append(draw(st.sampled_from(elements)).__copy__())
-    return etree.tostring(root)
-
-
-@st.composite
 def as_json(draw: st.DrawFn) -> bytes:
     """A message or subscription in JSON, with pieces cut out or replaced."""
     tables = load("STU3")
-    body = bytearray(render_json(parse_xml(draw(st.sampled_from(_bodies())), tables).resource))
+    body = bytearray(render_json(parse_xml(draw(st.sampled_from(bodies_sent())), tables).resource))
     for _ in range(draw(st.integers(0, 3))):
         start = draw(st.integers(0, len(body)))
         end = start + draw(st.integers(0, 40))
@@ -177,7 +139,7 @@ def headers(draw: st.DrawFn, right: dict[str, str], body: bytes) -> dict[str, st
     return made
 
 
-whole = st.deferred(lambda: st.sampled_from(_bodies()))
+whole = st.deferred(lambda: st.sampled_from(bodies_sent()))
 bodies = st.one_of(whole, whole, restructured(), restructured(), as_json(), mutated(), st.binary(max_size=200))
 queries = st.one_of(
     st.just(""),

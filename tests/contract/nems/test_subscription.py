@@ -326,7 +326,7 @@ def closed(mesh: LocalMesh, tmp_path_factory: pytest.TempPathFactory) -> Iterato
         yield running
 
 
-@pytest.mark.rule("nems-subscribe-mesh")
+@pytest.mark.rule("nems-subscription-mesh")
 def test_without_a_mailbox_of_the_gateways_nobody_is_promised_a_delivery(tmp_path: Path) -> None:
     with Gateway(tmp_path) as alone:
         answer = create(alone, body(CRITERIA))
