@@ -23,9 +23,10 @@ def half_sent(gateway: Gateway, size: int) -> socket.socket:
     """A connection on which the head of a message and a little of its body were sent, and are under way."""
     headers = {**NEMS_HEADERS, **interaction("pds-change-of-gp-1"), "Content-Length": str(size), "Host": "x"}
     head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+    # Once another request has come and gone, those before have given back their room; and then this one has been begun.
+    assert gateway.http.get("/livez").status_code in {200, 503}
     sent = socket.create_connection(("127.0.0.1", gateway.port))
     sent.sendall(f"POST {PUBLISH} HTTP/1.1\r\n{head}\r\nx".encode())
-    # Once another request has come and gone, this one has been begun.
     assert gateway.http.get("/livez").status_code in {200, 503}
     return sent
 
