@@ -61,7 +61,7 @@ async def _judged(
     except ValueError as error:
         raise ConfigurationError(f"{identity}: {error}") from None
     if trace is None:
-        raise ConfigurationError(f"{identity}: there is no such event")
+        raise ConfigurationError(f"{identity}: there is no such event, or it was kept for its time and erased")
     reference = Reference()
     await Keeper(store, reference).take()
     event = with_demographics(trace.event, _modules(settings))

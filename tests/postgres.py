@@ -29,7 +29,7 @@ class PostgresServer:
     """The server; each `database` that is asked for is a new one, migrated."""
 
     def __init__(self, *, fsync: bool, folder: Path | None = None) -> None:
-        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=folder))
+        self._folder = Path(tempfile.mkdtemp(prefix="postgres-", dir=folder and folder.resolve()))
         self._binaries = _wheel() / "pginstall"
         self._options = ["-c", f"fsync={'on' if fsync else 'off'}", "-c", "max_connections=200"]
         self._numbers = itertools.count(1)

@@ -41,7 +41,7 @@ def content_syntax(request: Request, default: Syntax) -> Syntax:
     """
     require_plain(request.headers)
     header = request.headers.get("content-type")
-    if header is None:
+    if not header:
         return default
     named = media_type(header)
     if named not in SYNTAXES:

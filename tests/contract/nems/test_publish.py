@@ -119,10 +119,11 @@ def test_every_spelling_of_the_media_type_is_taken(gateway: Gateway, mesh: Local
 
 @pytest.mark.rule("nems-publish-mime-absent")
 def test_an_absent_media_type_means_xml(gateway: Gateway, mesh: LocalMesh) -> None:
+    assert gateway.publish(message(), **{"Content-Type": ""}).status_code == 202
     headers = {name: value for name, value in NEMS_HEADERS.items() if name != "Content-Type"}
     answer = gateway.http.post(PROCESS_MESSAGE, content=message(), headers=headers | interaction(EVENTS[0]))
     assert answer.status_code == 202
-    collect(mesh, 1)
+    collect(mesh, 2)
 
 
 @pytest.mark.rule("nems-publish-json", "nems-delivery-xml")
