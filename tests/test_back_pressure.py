@@ -20,14 +20,15 @@ def gateway(tmp_path: Path) -> Iterator[Gateway]:
 
 
 def half_sent(gateway: Gateway, size: int) -> socket.socket:
-    """A connection on which the head of a message and a little of its body were sent, and are under way."""
+    """A connection on which a message is under way: the gateway waits for its body, of which a little was sent."""
     headers = {**NEMS_HEADERS, **interaction("pds-change-of-gp-1"), "Content-Length": str(size), "Host": "x"}
-    head = "".join(f"{name}: {value}\r\n" for name, value in headers.items())
-    # Once another request has come and gone, those before have given back their room; and then this one has been begun.
-    assert gateway.http.get("/livez").status_code in {200, 503}
-    sent = socket.create_connection(("127.0.0.1", gateway.port))
-    sent.sendall(f"POST {PUBLISH} HTTP/1.1\r\n{head}\r\nx".encode())
-    assert gateway.http.get("/livez").status_code in {200, 503}
+    head = "".join(f"{name}: {value}\r\n" for name, value in (headers | {"Expect": "100-continue"}).items())
+    # Once another request has come and gone, those before have given back their room.
+    assert gateway.http.get("/livez").status_code == 200
+    sent = socket.create_connection(("127.0.0.1", gateway.port), timeout=30)
+    sent.sendall(f"POST {PUBLISH} HTTP/1.1\r\n{head}\r\n".encode())
+    assert sent.recv(1000).startswith(b"HTTP/1.1 100 Continue")
+    sent.sendall(b"x")
     return sent
 
 

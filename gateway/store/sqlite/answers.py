@@ -5,11 +5,15 @@ from __future__ import annotations
 from dataclasses import astuple
 
 from gateway.store.base import Answer
+from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.engine import Engine
 
 ADD = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)"
 OF = "SELECT * FROM answers WHERE event_id = ? ORDER BY answer_id"
-NAMED = "SELECT row_id FROM event_names WHERE event_id = ? ORDER BY row_id DESC"
+NAMED = (
+    "SELECT h.row_id FROM event_hashes h JOIN events e ON e.id = h.row_id WHERE h.hash = ? AND e.event_id = ?"
+    " ORDER BY h.row_id DESC"
+)
 
 
 class Answers(Engine):
@@ -23,5 +27,6 @@ class Answers(Engine):
         return [Answer(*row) for row in found]
 
     async def events_named(self, event_id: str) -> list[int]:
-        found = await self._read(lambda connection: connection.execute(NAMED, (event_id,)).fetchall())
+        named = hash_of(event_id), event_id
+        found = await self._read(lambda connection: connection.execute(NAMED, named).fetchall())
         return [row[0] for row in found]

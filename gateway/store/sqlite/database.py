@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import hashlib
 import secrets
 import sqlite3
 from pathlib import Path
@@ -32,7 +33,13 @@ def connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
     for pragma in PRAGMAS:
         connection.execute(pragma)
+    connection.create_function("hash_of", 1, hash_of, deterministic=True)
     return connection
+
+
+def hash_of(event_id: str) -> int:
+    """What a publisher's id is found by: 64 bits, so different ids may have the same."""
+    return int.from_bytes(hashlib.blake2b(event_id.encode(), digest_size=8).digest(), "big", signed=True)
 
 
 def connect_to_read(path: Path) -> sqlite3.Connection:

@@ -8,6 +8,7 @@ from gateway.errors import Unavailable
 from gateway.events import NUMBERED, Event
 from gateway.store import rows
 from gateway.store.base import Acceptance, Kept, begins
+from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.deliveries import ADD_DELIVERY
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
@@ -16,11 +17,11 @@ from gateway.store.sqlite.order import must_wait
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
-ADD_NAME = (
-    "INSERT INTO event_names VALUES (?, ?, ?, ?)"
-    " ON CONFLICT DO UPDATE SET row_id = excluded.row_id WHERE event_names.row_id < ?"
+ADD_HASH = "INSERT INTO event_hashes VALUES (?, ?)"
+FIRST = (
+    "SELECT h.row_id FROM event_hashes h JOIN events e ON e.id = h.row_id WHERE h.hash = ? AND h.row_id >= ?"
+    " AND e.event_id = ? AND e.source = ? AND e.application = ? ORDER BY h.row_id DESC LIMIT 1"
 )
-FIRST = "SELECT row_id FROM event_names WHERE event_id = ? AND source = ? AND application = ?"
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
 
@@ -62,9 +63,9 @@ def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
 
 
 def _first(connection: sqlite3.Connection, event: Event, since: int) -> int:
-    """The row id of the first event of that application, source and id since `since`: this one, unless there is one."""
-    name = (event.id, event.source, event.application)
-    if connection.execute(ADD_NAME, (*name, event.row_id, since)).rowcount:
-        return event.row_id
-    (row_id,) = connection.execute(FIRST, name).fetchone()
-    return int(row_id)
+    """The row id of the event of that application, source and id that is there since `since`; this one if none is."""
+    hashed = hash_of(event.id)
+    found = connection.execute(FIRST, (hashed, since, event.id, event.source, event.application)).fetchone()
+    if found is None:
+        connection.execute(ADD_HASH, (hashed, event.row_id))
+    return int(found[0]) if found else event.row_id
