@@ -121,6 +121,7 @@ def _change(
     dry_run, sure = how
     chosen = [letters.delivery_id(one) for one in identities]
     letters.require_some(which, chosen)
+    ask(settings, lambda store: letters.require_known(store, chosen))
     found = ask(settings, lambda store: change.counted(store, which, chosen))
     others = ask(settings, lambda store: letters.count(store, which, chosen)) - found
     told = f"{found} to {change.verb}" + (f"; {others} cannot be: {change.why_not}" if others > 0 else "")

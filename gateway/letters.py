@@ -55,18 +55,21 @@ def require_some(which: Selection, delivery_ids: Sequence[int]) -> None:
         raise ConfigurationError("name deliveries by their ids, or by subscription, endpoint, event or since")
 
 
-async def count(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
-    """How many were selected, whatever can be done with them.
+async def require_known(store: Store, delivery_ids: Sequence[int]) -> None:
+    """Check that there is a delivery of each id.
 
     Raises:
-        ConfigurationError: one of the ids is no delivery's.
+        ConfigurationError: there is none of one of them.
     """
-    if delivery_ids:
-        found = {
-            one.delivery.id for one in await store.deliveries(Selection(ids=tuple(delivery_ids)), len(delivery_ids))
-        }
-        if unknown := [one for one in delivery_ids if one not in found]:
-            raise ConfigurationError(f"{ids.show(unknown[0])}: there is no such delivery")
+    if not delivery_ids:
+        return
+    found = {one.delivery.id for one in await store.deliveries(Selection(ids=tuple(delivery_ids)), len(delivery_ids))}
+    if unknown := [one for one in delivery_ids if one not in found]:
+        raise ConfigurationError(f"{ids.show(unknown[0])}: there is no such delivery")
+
+
+async def count(store: Store, which: Selection, delivery_ids: Sequence[int]) -> int:
+    """How many were selected, whatever can be done with them."""
     return await store.count_deliveries(replace(which, ids=tuple(delivery_ids)))
 
 

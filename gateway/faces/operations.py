@@ -94,7 +94,7 @@ def _add_deliveries(routes: APIRouter, store: Store) -> None:
         replays = act == "$replay"
         try:
             letters.require_some(which, chosen)
-            await letters.count(store, which, chosen)
+            await letters.require_known(store, chosen)
             count = await (letters.count_replay if replays else letters.count_discard)(store, which, chosen)
         except ConfigurationError as error:
             raise HTTPException(400, str(error)) from None
