@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+import atexit
+import contextlib
 import logging
 import sys
+import threading
+from collections import deque
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -24,9 +29,11 @@ def configure(level: str, stream: BinaryIO | None = None) -> None:
     number.
     """
     numeric = logging.getLevelNamesMapping()[level]
+    lines = _Lines(stream or sys.stdout.buffer)
+    atexit.register(lines.write)
     structlog.configure(
         wrapper_class=type("Log", (_Log,), {"level": numeric}),
-        logger_factory=structlog.BytesLoggerFactory(stream or sys.stdout.buffer),
+        logger_factory=lambda *_: lines,
         cache_logger_on_first_use=True,
     )
     logging.basicConfig(handlers=[_Library()], level=max(numeric, logging.WARNING), force=True)
@@ -58,7 +65,36 @@ class _Log(structlog.BoundLoggerBase):
         if level >= self.level:
             moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
             line = {"action": action, "level": _NAMES.get(level, "other"), "timestamp": moment, **said}
-            self._logger.msg(_encoder.encode(line))
+            self._logger.add(_encoder.encode(line))
+
+
+class _Lines:
+    """Writes lines to `stream`: those of one turn of the event loop together, since each write is a system call."""
+
+    def __init__(self, stream: BinaryIO) -> None:
+        self._stream = stream
+        self._lines: deque[bytes] = deque()
+        self._lock = threading.Lock()
+        self._due = False
+
+    def add(self, line: bytes) -> None:
+        """Write `line` when the turn of the event loop ends; at once where none runs."""
+        self._lines.append(line)
+        if self._due:
+            return
+        try:
+            asyncio.get_running_loop().call_soon(self.write)
+            self._due = True
+        except RuntimeError:
+            self.write()
+
+    def write(self) -> None:
+        """Write what there is. A log that takes nothing more, such as a full disk, holds up nobody."""
+        self._due = False
+        with self._lock, contextlib.suppress(OSError, ValueError):
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            self._stream.write(b"\n".join([*lines, b""]))
+            self._stream.flush()
 
 
 class _Library(logging.Handler):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import secrets
 from collections.abc import Mapping
 from typing import Any
@@ -19,13 +20,15 @@ class Correlated:
     x-amzn-RequestId).
     """
 
-    __slots__ = ("_app",)
+    __slots__ = ("_app", "_process", "_requests")
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
+        # Random once and counted from there: asking the system for each took longer than all the rest here.
+        self._process, self._requests = secrets.token_hex(8).encode(), itertools.count()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        own = [(b"x-amzn-requestid", secrets.token_hex(16).encode())]
+        own = [(b"x-amzn-requestid", b"%s%016x" % (self._process, next(self._requests)))]
         own += [(name, value) for name, value in scope["headers"] if name == b"x-correlation-id"][:1]
 
         async def correlated(message: Any) -> None:
