@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import Any, Literal, NamedTuple
+
+import msgspec
+
+from gateway import ids
 
 Face = Literal["nems", "mns", "r4", "mesh"]
 Form = Literal[
@@ -29,8 +32,7 @@ JSON = "application/fhir+json"
 CLOUDEVENT = "application/cloudevents+json"
 
 
-@dataclass(frozen=True, slots=True)
-class Original:
+class Original(msgspec.Struct, frozen=True):
     """The exact bytes received: `media_type` is as they came, without parameters, `form` the contract they are written
     to.
     """
@@ -39,9 +41,12 @@ class Original:
     media_type: str
     form: Form
 
+    def __repr__(self) -> str:
+        """Without the body, which tells of a patient."""
+        return f"<{self.form}, {self.media_type}, {len(self.body)} bytes>"
 
-@dataclass(frozen=True, slots=True)
-class Event:
+
+class Event(msgspec.Struct, frozen=True):
     """What happened, with the attributes of a CloudEvent (CloudEvents 1.0, section 3.1) and those of MNS.
 
     `row_id` is the gateway's own id, `id` the publisher's; `type` is the id of an EventType; `time` is an RFC 3339
@@ -61,9 +66,13 @@ class Event:
     subject: str | None = None
     dataref: str | None = None
     versionid: str | None = None
-    filtering: dict[str, Any] = field(default_factory=dict)
+    filtering: dict[str, Any] = {}
     warnings: tuple[str, ...] = ()
-    demographics: dict[str, Any] = field(default_factory=dict, repr=False, compare=False)
+    demographics: dict[str, Any] = {}
+
+    def __repr__(self) -> str:
+        """Without what it says of a patient."""
+        return f"<event {ids.show(self.row_id)}, {self.type}, {self.original!r}>"
 
     def attributes(self) -> dict[str, Any]:
         """The event as the source of a mapping module: absent attributes are left out."""
@@ -73,8 +82,7 @@ class Event:
         return {name: value for name, value in named.items() if value is not None} | {"filtering": self.filtering}
 
 
-@dataclass(frozen=True, slots=True)
-class Delivery:
+class Delivery(msgspec.Struct, frozen=True):
     """A notification on its way to one endpoint: a mailbox id for `mesh`, a URL for `rest-hook`.
 
     `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
@@ -112,8 +120,7 @@ class Reservation(NamedTuple):
     lease_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Attempt:
+class Attempt(msgspec.Struct, frozen=True):
     """One try at a delivery: `outcome` is the word the channel gave it, `status` the HTTP status where there was one,
     `answer` the start of what the other side said, which may tell of the patient.
     """
@@ -125,11 +132,14 @@ class Attempt:
     outcome: str
     status: int | None
     detail: str
-    answer: str = field(default="", repr=False)
+    answer: str = ""
+
+    def __repr__(self) -> str:
+        """Without the answer."""
+        return f"<attempt {self.number} at {ids.show(self.delivery_id)}, {self.outcome}, {self.status}, {self.detail}>"
 
 
-@dataclass(frozen=True, slots=True)
-class Verdict:
+class Verdict(msgspec.Struct, frozen=True):
     """What an attempt means for its delivery, which it was made for under the lease number `claim`.
 
     `next_ms` is when it may be claimed again (epoch milliseconds) if it stays pending; `uncertain` says that the

@@ -6,9 +6,9 @@ validate → map in → match → accept; the steps before are the face's, those
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
+import msgspec
 import structlog
 
 from gateway import ids, metrics
@@ -46,8 +46,7 @@ class Outbox(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Received:
+class Received(msgspec.Struct, frozen=True):
     """What came in, once its face has parsed it; `warnings` are what the parser put up with, `faults` finds what the
     face puts up with in a resource that is valid.
     """
@@ -174,7 +173,7 @@ class Intake:
 
 
 def _numbered(deliveries: Sequence[Delivery], numbers: Mapping[int, int]) -> list[Delivery]:
-    return [replace(one, number=numbers.get(one.id, 0)) for one in deliveries]
+    return [msgspec.structs.replace(one, number=numbers.get(one.id, 0)) for one in deliveries]
 
 
 def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:

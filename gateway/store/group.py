@@ -34,7 +34,8 @@ class Group(Generic[Item, Result]):
         self._waiting: deque[tuple[Item, asyncio.Future[Result]]] = deque()
         self._wake = asyncio.Event()
         self._closing = False
-        self._task = asyncio.create_task(self._run(), name="group-commit")
+        self._loop = asyncio.get_running_loop()
+        self._task = self._loop.create_task(self._run(), name="group-commit")
 
     @property
     def crowded(self) -> bool:
@@ -43,7 +44,7 @@ class Group(Generic[Item, Result]):
 
     def submit(self, item: Item) -> asyncio.Future[Result]:
         """Have `item` committed; the future holds its result once that is durable, or what `commit` raised."""
-        future: asyncio.Future[Result] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[Result] = self._loop.create_future()
         if self._closing:
             future.set_exception(Unavailable("the store is closed"))
             return future

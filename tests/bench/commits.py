@@ -13,8 +13,9 @@ import json
 import sqlite3
 import sys
 import time
-from dataclasses import replace
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from gateway.events import JSON, Event, Original
 from gateway.ids import Ids

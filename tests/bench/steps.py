@@ -12,11 +12,11 @@ import os
 import sys
 import time
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import structlog
+from msgspec.structs import replace
 from starlette.requests import Request
 
 from gateway import ids, logs, metrics

@@ -1,8 +1,7 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
+from msgspec.structs import replace
 
 from gateway.events import XML, Original
 from gateway.store.base import Acceptance, Room, Store

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import msgspec
 import pytest
 
 from gateway import ids
@@ -82,7 +83,7 @@ async def test_what_is_replayed_is_due_with_all_its_attempts_and_marked(store: S
     made = await ended(store, await subscribed(store), state)
     assert await store.replay([made.id, 1], SOON) == [made.id]
     (claimed,) = await store.claim(Room(10), SOON, LATER)
-    assert claimed.delivery == replace(made, replays=1, claim=2)
+    assert claimed.delivery == msgspec.structs.replace(made, replays=1, claim=2)
     await store.record(verdict(claimed.delivery))
     told = await store.delivery(made.id)
     assert told

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from gateway.events import Delivery
 from gateway.store.base import Acceptance, Room, Store

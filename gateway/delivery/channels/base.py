@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
+
+import msgspec
 
 from gateway.events import Delivery, Event
 
@@ -25,8 +26,7 @@ class Result(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(msgspec.Struct, frozen=True):
     """What came of an attempt.
 
     `detail` is for an operator and holds nothing of the notification; `answer` is the start of what the other side
@@ -38,12 +38,15 @@ class Outcome:
     detail: str = ""
     remote_id: str = ""
     retry_after_seconds: float | None = None
-    answer: str = field(default="", repr=False)
+    answer: str = ""
     ours: bool = False
 
+    def __repr__(self) -> str:
+        """Without the answer."""
+        return f"<{self.result}, {self.status}, {self.detail}>"
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+
+class Notification(msgspec.Struct, frozen=True):
     """An event rendered for a delivery, or a notice of a subscription's state, which has no event; `id` never changes
     between attempts, so that a receiver can tell a repeat.
     """

@@ -12,7 +12,7 @@ from typing import Protocol
 from gateway.store.base.answers import Answer, Answers
 from gateway.store.base.deliveries import Claimed, Deliveries, Room
 from gateway.store.base.endpoints import Endpoints, FailingEndpoint
-from gateway.store.base.events import Acceptance, Events, Kept, begins
+from gateway.store.base.events import Acceptance, Events, Kept, begins, kept
 from gateway.store.base.identity import Identity
 from gateway.store.base.inbox import Disposition, Inbox, InboxMessage
 from gateway.store.base.letters import Letters, Selection
@@ -60,6 +60,7 @@ __all__ = [
     "Upstream",
     "Upstreams",
     "begins",
+    "kept",
 ]
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from typing import NamedTuple, Protocol
+
+import msgspec
 
 from gateway.events import Delivery, Event, Verdict
 
@@ -16,8 +17,7 @@ class Room(NamedTuple):
     bytes: int = 2**62
 
 
-@dataclass(frozen=True, slots=True)
-class Claimed:
+class Claimed(msgspec.Struct, frozen=True):
     """A delivery under lease until `lease_ms`, with the event it tells of."""
 
     delivery: Delivery

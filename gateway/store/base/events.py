@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Protocol
 
-from gateway.events import Delivery, DeliveryState, Event
+import msgspec
+
+from gateway.events import NUMBERED, Delivery, DeliveryState, Event
 from gateway.store.base.inbox import InboxMessage
 
 
-@dataclass(frozen=True, slots=True)
-class Acceptance:
+class Acceptance(msgspec.Struct, frozen=True):
     """An event and all that is stored with it in one transaction.
 
     `leased` are the ids of the deliveries that the caller starts on at once, under a lease until `lease_ms`, `held` of
@@ -31,14 +31,13 @@ class Acceptance:
     held: Collection[int] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Kept:
+class Kept(msgspec.Struct, frozen=True):
     """What became of an Acceptance: `first` is the row id of the event that was there already, None if this one was
     kept; `numbers` are its numbers in subscriptions, by the ids of the deliveries whose form is NUMBERED.
     """
 
     first: int | None = None
-    numbers: Mapping[int, int] = field(default_factory=dict)
+    numbers: Mapping[int, int] = {}
 
 
 def begins(acceptance: Acceptance, delivery: Delivery, *, blocked: bool) -> tuple[DeliveryState, int]:
@@ -47,6 +46,11 @@ def begins(acceptance: Acceptance, delivery: Delivery, *, blocked: bool) -> tupl
         return "held", acceptance.event.received_ms
     leased = delivery.id in acceptance.leased
     return ("sending", acceptance.lease_ms) if leased else ("pending", acceptance.event.received_ms)
+
+
+def kept(acceptance: Acceptance, numbers: Mapping[int, int]) -> Kept:
+    """An event that is kept, of whose deliveries those that are NUMBERED have these numbers."""
+    return Kept(numbers={one.id: numbers[one.id] for one in acceptance.deliveries if one.form in NUMBERED})
 
 
 class Events(Protocol):

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from gateway.errors import Changed, Unavailable
 from gateway.events import NUMBERED, Event
 from gateway.store import rows
-from gateway.store.base import Acceptance, InboxMessage, Kept, begins
+from gateway.store.base import Acceptance, InboxMessage, Kept, begins, kept
 from gateway.store.group import Group
 from gateway.store.postgres.database import Connection
 from gateway.store.postgres.engine import Engine, columns
@@ -113,15 +114,15 @@ class Events(Engine):
         """One planned by an older revision than its neighbours is refused without a look."""
         revision = max(one.revision for one in group)
         current = [one for one in group if one.revision == revision]
-        kept = dict(await self._keep(current))
-        return [await self._fate(one, kept) if one.revision == revision else _changed() for one in group]
+        found = dict(await self._keep(current))
+        return [await self._fate(one, found) if one.revision == revision else _changed() for one in group]
 
-    async def _fate(self, one: Acceptance, kept: Mapping[int, int]) -> Kept | Exception:
-        if CHANGED in kept:
+    async def _fate(self, one: Acceptance, found: Mapping[int, int]) -> Kept | Exception:
+        if CHANGED in found:
             return _changed()
-        if one.event.row_id not in kept:
+        if one.event.row_id not in found:
             return Kept(await self._first_of(one.event))
-        return _kept(one, kept)
+        return kept(one, found)
 
     def _values(self, group: Sequence[Acceptance], waiting: Collection[int] = ()) -> list[object]:
         return [self._clock(), *_columns(group, waiting), group[0].revision]
@@ -149,18 +150,14 @@ class Events(Engine):
         if known is not None or first != event.row_id:
             return Kept(first if known is None else known)
         alone = replace(one, once=False)
-        kept = dict(await self._keep_in_order(connection, [alone]))
-        if CHANGED in kept:
+        found = dict(await self._keep_in_order(connection, [alone]))
+        if CHANGED in found:
             raise _changed()
-        return _kept(one, kept)
+        return kept(one, found)
 
 
 def _changed() -> Changed:
     return Changed("subscriptions have changed")
-
-
-def _kept(one: Acceptance, kept: Mapping[int, int]) -> Kept:
-    return Kept(numbers={each.id: kept[each.id] for each in one.deliveries if each.form in NUMBERED})
 
 
 def _name(event: Event) -> tuple[str, str, str]:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import itertools
 import sqlite3
+from collections import Counter
 from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gateway.clock import Steps
-from gateway.events import Attempt, Delivery, Verdict
+from gateway.events import NUMBERED, Attempt, Delivery, Verdict
 from gateway.ids import ms_of
-from gateway.store.base import Claimed, Room
+from gateway.store import rows
+from gateway.store.base import Acceptance, Claimed, Room, begins
 from gateway.store.sqlite import claims
 from gateway.store.sqlite.engine import Engine
-from gateway.store.sqlite.order import let_next_go
+from gateway.store.sqlite.numbers import next_number
+from gateway.store.sqlite.order import let_next_go, must_wait
+
+_ENDED = frozenset({"delivered", "dead"})
 
 ADD_DELIVERY = (
     "INSERT INTO deliveries"
@@ -62,7 +68,7 @@ class Deliveries(Engine):
         return await self._read(lambda connection: list(claims.held_endpoints(connection, after, limit)))
 
     async def record(self, verdict: Verdict) -> None:
-        await self._write(lambda connection: _record(connection, verdict))
+        await self._write_item(_record_all, verdict)
 
     async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
         values = [("held" if hold else "pending", now_ms, one.id, one.claim) for one in held]
@@ -82,26 +88,51 @@ def set_back(connection: sqlite3.Connection, back_ms: int) -> None:
         connection.execute(statement, (back_ms,))
 
 
+def add_deliveries(connection: sqlite3.Connection, new: Sequence[Acceptance]) -> dict[int, int]:
+    """Add the deliveries of new events; the numbers of their events in subscriptions, by the ids of deliveries."""
+    added = [(acceptance, one) for acceptance in new for one in acceptance.deliveries]
+    numbered = [one for _, one in added if one.form in NUMBERED]
+    asked = Counter(one.subscriptions[0] for one in numbered)
+    counters = {name: itertools.count(next_number(connection, name, count)) for name, count in asked.items()}
+    numbers = {one.id: next(counters[one.subscriptions[0]]) for one in numbered}
+    ahead: set[tuple[str, str]] = set()
+    values = []
+    for acceptance, one in added:
+        blocked = must_wait(connection, one, ahead)
+        state, next_ms = begins(acceptance, one, blocked=blocked)
+        values.append(rows.delivery_row(one, state, next_ms, numbers.get(one.id, 0), blocked=blocked))
+    connection.executemany(ADD_DELIVERY, values)
+    return numbers
+
+
 def add_attempt(connection: sqlite3.Connection, attempt: Attempt) -> None:
     """Keep an attempt, under the next number of its delivery."""
-    values = (
+    connection.execute(ADD_ATTEMPT, _attempt_row(attempt))
+
+
+def _attempt_row(attempt: Attempt) -> rows.Row:
+    return (
         attempt.delivery_id, attempt.started_ms, attempt.duration_ms, attempt.outcome, attempt.status, attempt.detail,
         attempt.answer,
     )  # fmt: skip
-    connection.execute(ADD_ATTEMPT, values)
 
 
-def _record(connection: sqlite3.Connection, verdict: Verdict) -> None:
-    attempt, ended = verdict.attempt, verdict.state in {"delivered", "dead"}
-    ended_ms = attempt.started_ms + attempt.duration_ms if ended else None
-    values = (
+def _record_all(connection: sqlite3.Connection, verdicts: Sequence[Verdict]) -> list[None]:
+    connection.executemany(RECORD, map(_verdict_row, verdicts))
+    connection.executemany(ADD_ATTEMPT, [_attempt_row(verdict.attempt) for verdict in verdicts])
+    for verdict in verdicts:
+        if verdict.in_order and verdict.state in _ENDED:
+            let_next_go(connection, verdict.attempt.delivery_id, verdict.attempt.started_ms)
+    return [None] * len(verdicts)
+
+
+def _verdict_row(verdict: Verdict) -> rows.Row:
+    attempt = verdict.attempt
+    ended_ms = attempt.started_ms + attempt.duration_ms if verdict.state in _ENDED else None
+    return (
         verdict.state, verdict.uncertain, verdict.next_ms, verdict.remote_id, ended_ms, attempt.delivery_id,
         verdict.claim,
     )  # fmt: skip
-    connection.execute(RECORD, values)
-    add_attempt(connection, attempt)
-    if ended and verdict.in_order:
-        let_next_go(connection, attempt.delivery_id, attempt.started_ms)
 
 
 def _give_up(connection: sqlite3.Connection, held: tuple[str, int], now_ms: int, why: str) -> int:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -17,6 +17,7 @@ from gateway.store.sqlite import database
 from gateway.store.sqlite.group import GroupWriter
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 
 RELEASE_ALL = "UPDATE deliveries SET next_ms = ? WHERE state = 'sending'"
 PROBE = "UPDATE instance SET checked_ms = ?"
@@ -87,6 +88,12 @@ class Engine:
     def _write(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Have `job` run in the next group; the future holds its result once that is durable."""
         return self._writer.submit(job)
+
+    def _write_item(
+        self, work: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]], item: Item
+    ) -> asyncio.Future[T]:
+        """Have `work` done in the next group, on `item` together with others; the future holds the item's result."""
+        return self._writer.submit_item(work, item)
 
     async def _read(self, question: Callable[[sqlite3.Connection], T]) -> T:
         """Ask `question` of the connection that reads, in its thread."""

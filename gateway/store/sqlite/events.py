@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
 
 from gateway.errors import Unavailable
-from gateway.events import NUMBERED, Event
+from gateway.events import Event
 from gateway.store import rows
-from gateway.store.base import Acceptance, Kept, begins
+from gateway.store.base import Acceptance, Kept, kept
 from gateway.store.sqlite.database import hash_of
-from gateway.store.sqlite.deliveries import ADD_DELIVERY
+from gateway.store.sqlite.deliveries import add_deliveries
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
-from gateway.store.sqlite.numbers import next_number
-from gateway.store.sqlite.order import must_wait
+
+Name = tuple[str, str, str]
+"""A publisher's id of an event, its source, and the application."""
 
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
 ADD_HASH = "INSERT INTO event_hashes VALUES (?, ?)"
-FIRST = (
-    "SELECT h.row_id FROM event_hashes h JOIN events e ON e.id = h.row_id WHERE h.hash = ? AND h.row_id >= ?"
-    " AND e.event_id = ? AND e.source = ? AND e.application = ? ORDER BY h.row_id DESC LIMIT 1"
+NAMED = (
+    "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
+    " WHERE h.hash IN (SELECT value FROM json_each(?)) ORDER BY h.row_id"
 )
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
@@ -31,7 +33,7 @@ class Events(Engine):
     async def accept(self, acceptance: Acceptance) -> Kept:
         if self._writer.crowded:
             raise Unavailable("too many events wait to be stored")
-        return await self._write(lambda connection: _accept(connection, acceptance))
+        return await self._write_item(_accept_all, acceptance)
 
     async def events(self, limit: int) -> list[Event]:
         return await self._read(lambda connection: newest(connection, limit))
@@ -42,30 +44,40 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
     return [rows.event_of(row) for row in connection.execute(NEWEST, (limit,))]
 
 
-def _accept(connection: sqlite3.Connection, acceptance: Acceptance) -> Kept:
-    event, numbers = acceptance.event, dict[int, int]()
-    first = _first(connection, event, acceptance.since) if acceptance.once else event.row_id
-    if acceptance.inbox and (known := add_with_event(connection, acceptance.inbox, first)) is not None:
+def _accept_all(connection: sqlite3.Connection, group: Sequence[Acceptance]) -> list[Kept]:
+    hashes = {one.event.id: hash_of(one.event.id) for one in group if one.once}
+    names = _names(connection, hashes)
+    fates = [_fate(connection, one, names) for one in group]
+    new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
+    events = [one.event for one in new]
+    connection.executemany(ADD_EVENT, map(rows.event_row, events))
+    connection.executemany(ADD_ORIGINAL, [_original_row(event) for event in events])
+    connection.executemany(ADD_HASH, [(hashes[one.event.id], one.event.row_id) for one in new if one.once])
+    numbers = add_deliveries(connection, new)
+    return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
+
+
+def _names(connection: sqlite3.Connection, hashes: Mapping[str, int]) -> dict[Name, int]:
+    """The row ids of the newest events that have one of these ids, and source and application."""
+    found = connection.execute(NAMED, (rows.json_text(list(hashes.values())),)) if hashes else ()
+    return {(event_id, source, application): row_id for row_id, event_id, source, application in found}
+
+
+def _fate(connection: sqlite3.Connection, one: Acceptance, names: dict[Name, int]) -> Kept | None:
+    """What becomes of an event that is not to be kept; None for one that is."""
+    event, first = one.event, one.event.row_id
+    name = event.id, event.source, event.application
+    if one.once and names.get(name, -1) >= one.since:
+        first = names[name]
+    if one.inbox and (known := add_with_event(connection, one.inbox, first)) is not None:
         return Kept(known)
     if first != event.row_id:
         return Kept(first)
+    if one.once:
+        names[name] = first
+    return None
+
+
+def _original_row(event: Event) -> rows.Row:
     original = event.original
-    connection.execute(ADD_EVENT, rows.event_row(event))
-    connection.execute(ADD_ORIGINAL, (event.row_id, original.form, original.media_type, original.body))
-    for delivery in acceptance.deliveries:
-        blocked = must_wait(connection, delivery)
-        state, next_ms = begins(acceptance, delivery, blocked=blocked)
-        if delivery.form in NUMBERED:
-            numbers[delivery.id] = next_number(connection, delivery.subscriptions[0])
-        row = rows.delivery_row(delivery, state, next_ms, numbers.get(delivery.id, 0), blocked=blocked)
-        connection.execute(ADD_DELIVERY, row)
-    return Kept(numbers=numbers)
-
-
-def _first(connection: sqlite3.Connection, event: Event, since: int) -> int:
-    """The row id of the event of that application, source and id that is there since `since`; this one if none is."""
-    hashed = hash_of(event.id)
-    found = connection.execute(FIRST, (hashed, since, event.id, event.source, event.application)).fetchone()
-    if found is None:
-        connection.execute(ADD_HASH, (hashed, event.row_id))
-    return int(found[0]) if found else event.row_id
+    return event.row_id, original.form, original.media_type, original.body

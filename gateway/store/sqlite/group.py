@@ -1,4 +1,4 @@
-"""Writes to SQLite in groups: the jobs of a group are one transaction.
+"""Writes to SQLite in groups: a group is one transaction, and what is much the same in it few statements.
 
 The statements run on the event loop's thread and only COMMIT, which waits for the disk, in the writer thread: were the
 statements there too, each would have to win the interpreter lock back from the loop.
@@ -7,6 +7,8 @@ statements there too, each would have to win the interpreter lock back from the 
 from __future__ import annotations
 
 import asyncio
+import itertools
+import operator
 import sqlite3
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -16,23 +18,25 @@ from gateway.errors import Unavailable
 from gateway.store.group import Group
 
 T = TypeVar("T")
+Item = TypeVar("Item")
 Job = Callable[[sqlite3.Connection], Any]
+Work = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
 
 
 class GroupWriter:
-    """Runs jobs on one connection, in the order they came, many to a transaction.
+    """Does what is to be written on one connection, in the order it came, much of it in a transaction.
 
-    A job is a function of the connection; it may be run a second time when the group it was in fails.
+    All of it may be done a second time when the group it was in fails.
     """
 
     def __init__(self, connection: sqlite3.Connection, max_waiting: int) -> None:
         self._connection = connection
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
-        self._group: Group[Job, Any] = Group(self._commit, max_waiting)
+        self._group: Group[tuple[Work, Any], Any] = Group(self._commit, max_waiting)
 
     @property
     def crowded(self) -> bool:
-        """Whether as many jobs wait as may wait."""
+        """Whether as much waits as may wait."""
         return self._group.crowded
 
     def submit(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
@@ -40,28 +44,41 @@ class GroupWriter:
 
         The future raises Unavailable when the database refuses, and whatever else the job raises.
         """
-        return cast("asyncio.Future[T]", self._group.submit(job))
+        return self.submit_item(_run_each, job)
+
+    def submit_item(
+        self, work: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[T]], item: Item
+    ) -> asyncio.Future[T]:
+        """Have `work` done on `item` and on its neighbours that have the same, in one go; the future holds the item's
+        result, or raises, as that of a job.
+        """
+        return cast("asyncio.Future[T]", self._group.submit((work, item)))
 
     async def close(self) -> None:
         """Finish what waits, and stop."""
         await self._group.close()
         self._thread.shutdown()
 
-    async def _commit(self, jobs: Sequence[Job]) -> list[Any]:
+    async def _commit(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
         try:
-            return await self._transact(jobs)
+            return await self._transact(group)
         except sqlite3.Error as error:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise Unavailable(f"the database refuses: {name}") from error
 
-    async def _transact(self, jobs: Sequence[Job]) -> list[Any]:
-        connection = self._connection
+    async def _transact(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
+        connection, results = self._connection, list[Any]()
         connection.execute("BEGIN IMMEDIATE")
         try:
-            results = [job(connection) for job in jobs]
+            for work, part in itertools.groupby(group, operator.itemgetter(0)):
+                results += work(connection, [item for _, item in part])
             await asyncio.get_running_loop().run_in_executor(self._thread, connection.execute, "COMMIT")
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         return results
+
+
+def _run_each(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
+    return [job(connection) for job in jobs]

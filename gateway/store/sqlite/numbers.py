@@ -10,8 +10,8 @@ from gateway.store import rows
 from gateway.store.sqlite.engine import Engine
 
 NEXT = (
-    "INSERT INTO event_counts VALUES (?, 1) ON CONFLICT (subscription_id) DO UPDATE SET events = events + 1"
-    " RETURNING events"
+    "INSERT INTO event_counts VALUES (?, ?) ON CONFLICT (subscription_id)"
+    " DO UPDATE SET events = events + excluded.events RETURNING events"
 )
 COUNTS = "SELECT subscription_id, events FROM event_counts WHERE subscription_id IN (SELECT value FROM json_each(?))"
 NUMBERED = (
@@ -36,7 +36,7 @@ class Numbers(Engine):
         return [(row[0], rows.event_of(row[1:])) for row in found]
 
 
-def next_number(connection: sqlite3.Connection, subscription_id: str) -> int:
-    """The number of the next event of a subscription, taken in the transaction under way."""
-    (number,) = connection.execute(NEXT, (subscription_id,)).fetchone()
-    return int(number)
+def next_number(connection: sqlite3.Connection, subscription_id: str, count: int) -> int:
+    """The number of the next event of a subscription; that and the `count - 1` after it are taken."""
+    (last,) = connection.execute(NEXT, (subscription_id, count)).fetchone()
+    return int(last) + 1 - count

@@ -13,11 +13,17 @@ UNBLOCK = "UPDATE deliveries SET state = 'pending', blocked = 0, next_ms = ? WHE
 KEY = "SELECT endpoint, order_key FROM deliveries WHERE id = ?"
 
 
-def must_wait(connection: sqlite3.Connection, delivery: Delivery) -> bool:
-    """Whether a delivery that is about to be added has one before it."""
+def must_wait(connection: sqlite3.Connection, delivery: Delivery, ahead: set[tuple[str, str]]) -> bool:
+    """Whether a delivery that is about to be added has one before it; `ahead` are the endpoints and keys of those that
+    are about to be added before it, to which its own are added.
+    """
     if not delivery.order_key:
         return False
-    return connection.execute(BEFORE, (delivery.endpoint, delivery.order_key)).fetchone() is not None
+    key = delivery.endpoint, delivery.order_key
+    if key in ahead:
+        return True
+    ahead.add(key)
+    return connection.execute(BEFORE, key).fetchone() is not None
 
 
 def let_next_go(connection: sqlite3.Connection, delivery_id: int, now_ms: int) -> None:

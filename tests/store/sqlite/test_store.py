@@ -3,10 +3,10 @@ from __future__ import annotations
 import resource
 import signal
 import sqlite3
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.store.base import Room
