@@ -29,6 +29,8 @@ log = structlog.get_logger()
 _CHANGES = 20
 """How often an event is matched anew because another node has changed a subscription in the meantime."""
 
+_NOTHING = Reservation([], [], [], 0)
+
 
 class Outbox(Protocol):
     """Takes over fresh deliveries, so that their first attempt needs no claim."""
@@ -113,16 +115,16 @@ class Intake:
         attributes: Mapping[str, Any],
         warnings: Sequence[Issue] = (),
     ) -> Event:
-        return Event(
-            row_id=row_id,
-            type=event_type.id,
-            original=received.original,
-            face=received.face,
-            application=received.application.id,
-            received_ms=now_ms(),
-            warnings=tuple(f"{issue.location}: {issue.text}" for issue in warnings),
-            **_known(attributes),
-        )
+        known = {
+            "row_id": row_id,
+            "type": event_type.id,
+            "original": received.original,
+            "face": received.face,
+            "application": received.application.id,
+            "received_ms": now_ms(),
+            "warnings": tuple(f"{issue.location}: {issue.text}" for issue in warnings) if warnings else (),
+        }
+        return Event(**{**attributes, **known})
 
     async def accept(
         self,
@@ -150,8 +152,9 @@ class Intake:
     ) -> int | None:
         revision = self.index.revision
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
-        reserved = self._outbox.reserve(event, deliveries)
-        leased, held = ([one.id for one in part] for part in (reserved.taken, reserved.held))
+        # Most events are for nobody.
+        reserved = self._outbox.reserve(event, deliveries) if deliveries else _NOTHING
+        leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
         acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
         try:
             kept = await self.store.accept(acceptance)
@@ -162,8 +165,9 @@ class Intake:
             self._outbox.give_back(event, reserved)
             log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)
             return kept.first
-        taken = _numbered(reserved.taken, kept.numbers) if kept.numbers else reserved.taken
-        self._outbox.offer(event, taken, reserved)
+        if deliveries:
+            taken = _numbered(reserved.taken, kept.numbers) if kept.numbers else reserved.taken
+            self._outbox.offer(event, taken, reserved)
         metrics.accepted(event.face, event.type)
         log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,
@@ -187,8 +191,3 @@ def check(resource: dict[str, Any], tables: Tables) -> list[Issue]:
     if errors:
         raise Refusal(errors)
     return issues
-
-
-def _known(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    names = ("id", "source", "time", "subject", "dataref", "versionid", "filtering", "demographics")
-    return {name: attributes[name] for name in names if name in attributes}

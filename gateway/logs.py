@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import atexit
 import contextlib
+import json
 import logging
 import sys
 import threading
 from collections import deque
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any, BinaryIO
 
@@ -47,25 +49,27 @@ class _Log(structlog.BoundLoggerBase):
     level = logging.INFO
 
     def debug(self, action: str, **said: Any) -> None:
-        self.log(logging.DEBUG, action, **said)
+        self._add(logging.DEBUG, action, said)
 
     def info(self, action: str, **said: Any) -> None:
-        self.log(logging.INFO, action, **said)
+        self._add(logging.INFO, action, said)
 
     def warning(self, action: str, **said: Any) -> None:
-        self.log(logging.WARNING, action, **said)
+        self._add(logging.WARNING, action, said)
 
     def error(self, action: str, **said: Any) -> None:
-        self.log(logging.ERROR, action, **said)
+        self._add(logging.ERROR, action, said)
 
     exception = error
 
     def log(self, level: int, action: str, **said: Any) -> None:
         """Write a line, unless it is below the level; `said` is what else it holds."""
+        self._add(level, action, said)
+
+    def _add(self, level: int, action: str, said: dict[str, Any]) -> None:
         if level >= self.level:
-            moment = datetime.now(UTC).isoformat().replace("+00:00", "Z")
-            line = {"action": action, "level": _NAMES.get(level, "other"), "timestamp": moment, **said}
-            self._logger.add(_encoder.encode(line))
+            name = _NAMES.get(level, "other")
+            self._logger.add({"action": action, "level": name, "timestamp": datetime.now(UTC), **said})
 
 
 class _Lines:
@@ -73,11 +77,11 @@ class _Lines:
 
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
-        self._lines: deque[bytes] = deque()
+        self._lines: deque[dict[str, Any]] = deque()
         self._lock = threading.Lock()
         self._due = False
 
-    def add(self, line: bytes) -> None:
+    def add(self, line: dict[str, Any]) -> None:
         """Write `line` when the turn of the event loop ends; at once where none runs."""
         self._lines.append(line)
         if self._due:
@@ -91,10 +95,17 @@ class _Lines:
     def write(self) -> None:
         """Write what there is. A log that takes nothing more, such as a full disk, holds up nobody."""
         self._due = False
-        with self._lock, contextlib.suppress(OSError, ValueError):
+        with self._lock, contextlib.suppress(OSError):
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            self._stream.write(b"\n".join([*lines, b""]))
+            self._stream.write(_encoded(lines))
             self._stream.flush()
+
+
+def _encoded(lines: Sequence[dict[str, Any]]) -> bytes:
+    try:
+        return _encoder.encode_lines(lines)
+    except ValueError:  # half a character, which only Python's own encoder writes
+        return "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode()
 
 
 class _Library(logging.Handler):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import structlog
@@ -17,6 +17,7 @@ from gateway.events import Face
 log = structlog.get_logger()
 Handler = Callable[[Request], Awaitable[Response]]
 Refuse = Callable[[Request, Sequence[Issue], dict[str, str]], Response]
+Mark = Callable[[Scope], Iterable[tuple[bytes, bytes]]]
 # What goes with an answer 401 (RFC 6750, section 3), by the reason.
 _CHALLENGES: Final[Mapping[str, str]] = {
     "TOKEN_MISSING": "Bearer",
@@ -27,10 +28,12 @@ _NOT_ALLOWED: Final = Issue("METHOD_NOT_ALLOWED", "", "Method not allowed")
 
 
 class Guard:
-    """Guards the handlers of one face; `refuse` writes issues in the face's form."""
+    """Guards the handlers of one face; `refuse` writes issues in the face's form, and `mark` gives what headers each
+    answer has besides its own.
+    """
 
-    def __init__(self, face: Face | Literal["oauth"], refuse: Refuse) -> None:
-        self._face, self._refuse = face, refuse
+    def __init__(self, face: Face | Literal["oauth"], refuse: Refuse, mark: Mark | None = None) -> None:
+        self._face, self._refuse, self.mark = face, refuse, mark
 
     def __call__(self, action: str, handler: Handler) -> ASGIApp:
         """`handler`, guarded, as an ASGI application; `action` is its name in the log."""
@@ -78,6 +81,8 @@ class _Guarded:
             return
         except Exception as error:
             response = self._guard.answer(self._action, request, error)
+        if self._guard.mark:
+            response.raw_headers += self._guard.mark(scope)
         await response(scope, receive, send)
 
 

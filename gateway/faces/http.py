@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
 from starlette.requests import ClientDisconnect, Request
@@ -66,6 +66,16 @@ def has_body(request: Request) -> bool:
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 
+def body_size(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
+    """How long a body is by its head; None when that does not say."""
+    for name, value in headers:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+        if name == b"transfer-encoding":
+            return None
+    return 0
+
+
 def plain_headers(request: Request) -> dict[str, str]:
     """The headers by their names in lower case, the last of each: read once, where Starlette reads all for each."""
     return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
@@ -77,8 +87,7 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         Refusal: it is empty, or larger than `limit` bytes.
     """
-    length = request.headers.get("content-length", "")
-    if length.isdecimal() and int(length) > limit * _DRAINED:
+    if (body_size(request.scope["headers"]) or 0) > limit * _DRAINED:
         raise _too_large(limit)
     chunks, size, more = [], 0, True
     while more:

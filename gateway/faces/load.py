@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gateway.errors import Unavailable
+from gateway.faces.http import body_size
 
 
 class Load:
@@ -20,15 +19,24 @@ class Load:
 
     async def __call__(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Have `app` answer; where there is no room it finds, when it reads the body, that the gateway is busy."""
-        size = _size(scope["headers"])
-        if size == 0:
-            await app(scope, receive, send)
+        size = body_size(scope["headers"])
+        if size is None:
+            await self._counted(app, scope, receive, send)
             return
+        size = min(size, self._largest)
+        if size and not self.take(size):
+            await app(scope, _refused, send)
+            return
+        try:
+            await app(scope, receive, send)
+        finally:
+            self._bytes -= size
+
+    async def _counted(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
+        """Have `app` answer, and count the parts of the body as they come."""
         body = _Body(self, receive)
         try:
-            if size is not None:
-                body.is_refused = not body.take(min(size, self._largest))
-            await app(scope, receive if size and not body.is_refused else body.receive, send)
+            await app(scope, body.receive, send)
         finally:
             self._bytes -= body.taken
 
@@ -46,13 +54,6 @@ class _Body:
     def __init__(self, load: Load, receive: Receive) -> None:
         self._load, self._receive = load, receive
         self.taken = 0
-        self.is_refused = False
-
-    def take(self, size: int) -> bool:
-        if not self._load.take(size):
-            return False
-        self.taken += size
-        return True
 
     async def receive(self) -> Message:
         """The next part, counted.
@@ -60,22 +61,16 @@ class _Body:
         Raises:
             Unavailable: there is no room for it.
         """
-        if self.is_refused:
-            raise _busy()
         message = await self._receive()
-        if not self.take(len(message.get("body", b""))):
+        size = len(message.get("body", b""))
+        if not self._load.take(size):
             raise _busy()
+        self.taken += size
         return message
 
 
-def _size(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
-    """How long a body is by its head; None when that does not say."""
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-        if name == b"transfer-encoding":
-            return None
-    return 0
+async def _refused() -> Message:
+    raise _busy()
 
 
 def _busy() -> Unavailable:

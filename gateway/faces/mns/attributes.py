@@ -67,6 +67,9 @@ CLOUDEVENT: Final[Mapping[str, Attribute]] = {
     "filtering": Attribute(_is_filtering, required=False),
 }
 
+# Unpacked once, and not for each event.
+_CHECKS: Final = [(name, *attribute) for name, attribute in CLOUDEVENT.items()]
+
 _ASID_SYSTEM: Final = re.escape("https://fhir.nhs.uk/Id/nhsSpineASID")
 
 V1: Final[Mapping[str, Attribute]] = {
@@ -101,14 +104,13 @@ def cloudevent_issues(event: Mapping[str, Any]) -> list[Issue]:
     additional context attributes are disallowed).
     """
     try:
-        wrong = [
-            name
-            for name, (check, required) in CLOUDEVENT.items()
-            if (not check(event[name]) if name in event else required)
-        ]
+        wrong = [name for name, check, required in _CHECKS if (not check(event[name]) if name in event else required)]
     except TypeError:  # the rarest case last: nearly every value is of the right type
         wrong = [name for name, attribute in CLOUDEVENT.items() if not _holds(attribute, event, name)]
-    return [*map(issue, wrong), *(issue(name, _UNKNOWN) for name in event.keys() - CLOUDEVENT.keys())]
+    issues = [issue(name) for name in wrong] if wrong else []
+    if not event.keys() <= CLOUDEVENT.keys():
+        issues += [issue(name, _UNKNOWN) for name in event.keys() - CLOUDEVENT.keys()]
+    return issues
 
 
 def v1_issues(event: Mapping[str, Any]) -> list[Issue]:

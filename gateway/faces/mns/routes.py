@@ -5,14 +5,13 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
-from starlette.types import ASGIApp
 
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
-from gateway.faces.guard import Guard, Handler, wrong_verb
+from gateway.faces.guard import Guard, wrong_verb
 from gateway.faces.mns import test_signal
 from gateway.faces.mns.answers import refusal_response
-from gateway.faces.mns.edge import Correlated
+from gateway.faces.mns.edge import Correlation
 from gateway.faces.mns.publish import Publish
 from gateway.faces.mns.secret import SigningSecret
 from gateway.faces.mns.subscription import Subscriptions
@@ -23,7 +22,8 @@ class Mns:
     """The MNS face under its base path; `publish` answers `POST /events`, the busiest."""
 
     def __init__(self, parts: Parts, claim_check: ClaimCheck) -> None:
-        self.publish = _guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
+        guarded = Guard("mns", refusal_response, Correlation())
+        self.publish = guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
         base = parts.mns_path
         subscriptions = Subscriptions(
             parts.book, parts.catalogue, parts.bearer, parts.mns_extensions, loopback=parts.limits.loopback
@@ -32,26 +32,22 @@ class Mns:
         secret = SigningSecret(parts.book, subscriptions, parts.limits.secret_overlap)
         sign = f"{one}/$signing-secret"
         self.routes: list[BaseRoute] = [
-            Route(all_of_them, _guarded("subscribe", subscriptions.create), methods=["POST"]),
-            Route(all_of_them, _guarded("search", subscriptions.search), methods=["GET"]),
-            Route(one, _guarded("read", subscriptions.read), methods=["GET"]),
-            Route(one, _guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
-            Route(one, _guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
-            Route(sign, _guarded("signing-secret", secret.read), methods=["GET"]),
-            Route(sign, _guarded("signing-secret", secret.rotate), methods=["POST"]),
-            Route(sign, _guarded("signing-secret", wrong_verb("GET", "HEAD", "POST"))),
-            Route(all_of_them, _guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
-            Route(one, _guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
-            Route(base + test_signal.PATH, _guarded("hydrate", test_signal.hydration), methods=["GET"]),
-            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", claim_check.read), methods=["GET"]),
-            Route(f"{base}/claim-check/{{id}}", _guarded("claim-check", wrong_verb("GET", "HEAD"))),
-            Route(f"{base}/events", _guarded("publish", wrong_verb("POST"))),
-            Route(f"{base}/{{rest:path}}", _guarded("receive", _no_such_place)),
+            Route(all_of_them, guarded("subscribe", subscriptions.create), methods=["POST"]),
+            Route(all_of_them, guarded("search", subscriptions.search), methods=["GET"]),
+            Route(one, guarded("read", subscriptions.read), methods=["GET"]),
+            Route(one, guarded("resubscribe", subscriptions.replace), methods=["PUT"]),
+            Route(one, guarded("unsubscribe", subscriptions.delete), methods=["DELETE"]),
+            Route(sign, guarded("signing-secret", secret.read), methods=["GET"]),
+            Route(sign, guarded("signing-secret", secret.rotate), methods=["POST"]),
+            Route(sign, guarded("signing-secret", wrong_verb("GET", "HEAD", "POST"))),
+            Route(all_of_them, guarded("subscribe", wrong_verb("GET", "HEAD", "POST"))),
+            Route(one, guarded("subscribe", wrong_verb("DELETE", "GET", "HEAD", "PUT"))),
+            Route(base + test_signal.PATH, guarded("hydrate", test_signal.hydration), methods=["GET"]),
+            Route(f"{base}/claim-check/{{id}}", guarded("claim-check", claim_check.read), methods=["GET"]),
+            Route(f"{base}/claim-check/{{id}}", guarded("claim-check", wrong_verb("GET", "HEAD"))),
+            Route(f"{base}/events", guarded("publish", wrong_verb("POST"))),
+            Route(f"{base}/{{rest:path}}", guarded("receive", _no_such_place)),
         ]
-
-
-def _guarded(action: str, handler: Handler) -> ASGIApp:
-    return Correlated(Guard("mns", refusal_response)(action, handler))
 
 
 async def _no_such_place(_: Request) -> Response:
