@@ -10,6 +10,7 @@ import asyncio
 import itertools
 import operator
 import sqlite3
+import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar, cast
@@ -31,6 +32,8 @@ class GroupWriter:
 
     def __init__(self, connection: sqlite3.Connection, max_waiting: int) -> None:
         self._connection = connection
+        self._begun = threading.Lock()
+        self._begun.acquire()
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
         self._group: Group[tuple[Work, Any], Any] = Group(self._commit, max_waiting)
 
@@ -66,13 +69,20 @@ class GroupWriter:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise Unavailable(f"the database refuses: {name}") from error
 
+    def _run_commit(self) -> None:
+        self._begun.release()
+        self._connection.execute("COMMIT")
+
     async def _transact(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
         connection, results = self._connection, list[Any]()
         connection.execute("BEGIN IMMEDIATE")
         try:
             for work, part in itertools.groupby(group, operator.itemgetter(0)):
                 results += work(connection, [item for _, item in part])
-            await asyncio.get_running_loop().run_in_executor(self._thread, connection.execute, "COMMIT")
+            committing = asyncio.get_running_loop().run_in_executor(self._thread, self._run_commit)
+            # Or the thread would wait for the interpreter lock until the loop has nothing to do.
+            self._begun.acquire()
+            await committing
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
