@@ -11,6 +11,7 @@ from __future__ import annotations
 import secrets
 import uuid
 from collections.abc import Callable
+from functools import lru_cache
 
 from gateway import clock
 
@@ -50,6 +51,7 @@ def ms_of(row_id: int) -> int:
     return (row_id >> (_PROCESS_BITS + _COUNTER_BITS)) + _EPOCH_MS
 
 
+@lru_cache(maxsize=1024)  # an event's is shown several times within a moment
 def show(row_id: int) -> str:
     """The id as a person sees it: 13 signs."""
     pairs = _PAIRS

@@ -72,6 +72,8 @@ class Intake:
         self._catch_up = book.catch_up
         self._modules, self._outbox, self._base_url = modules, outbox, base_url
         self._ids = ids.Ids()
+        # Bound once: a logger that is not is looked up anew for each line.
+        self._log = log.bind()
 
     async def publish(
         self, received: Received, event_type: EventType, tables: Tables, *, repeat_seconds: float = 0
@@ -98,7 +100,7 @@ class Intake:
                 "INVALID_RESOURCE", f"no mapping module reads {event_type.id} from {received.original.form}"
             )
         row_id = self._ids.next()
-        context = Context(claim_check=f"{self._base_url}/claim-check/{ids.show(row_id)}", public_url=self._base_url)
+        context = Context(f"{self._base_url}/claim-check/{ids.show(row_id)}", self._base_url)
         return self._made(row_id, received, event_type, module.apply(received.resource, context), warnings)
 
     def made(self, received: Received, event_type: EventType, attributes: Mapping[str, Any]) -> Event:
@@ -163,13 +165,13 @@ class Intake:
             raise
         if kept.first is not None:
             self._outbox.give_back(event, reserved)
-            log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)
+            self._log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)
             return kept.first
         if deliveries:
             taken = _numbered(reserved.taken, kept.numbers) if kept.numbers else reserved.taken
             self._outbox.offer(event, taken, reserved)
         metrics.accepted(event.face, event.type)
-        log.info(
+        self._log.info(
             "accept", event_id=ids.show(event.row_id), type=event.type, face=event.face, application=event.application,
             deliveries=len(deliveries), warnings=len(event.warnings),
         )  # fmt: skip
