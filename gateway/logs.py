@@ -96,9 +96,9 @@ class _Lines:
         """Write what there is. A log that takes nothing more, such as a full disk, holds up nobody."""
         self._due = False
         with self._lock, contextlib.suppress(OSError):
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
-            self._stream.write(_encoded(lines))
-            self._stream.flush()
+            if lines := [self._lines.popleft() for _ in range(len(self._lines))]:
+                self._stream.write(_encoded(lines))
+                self._stream.flush()
 
 
 def _encoded(lines: Sequence[dict[str, Any]]) -> bytes:

@@ -1,0 +1,109 @@
+"""What is logged, as it comes out of the process."""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import json
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import structlog
+
+from gateway import logs
+
+
+class Output(io.BytesIO):
+    """Keeps what each write wrote."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.writes: list[bytes] = []
+
+    def write(self, text: Any) -> int:
+        self.writes.append(bytes(text))
+        return super().write(text)
+
+    def lines(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.getvalue().splitlines()]
+
+
+@pytest.fixture(autouse=True)
+def as_it_was() -> Iterator[None]:
+    handlers, level = logging.root.handlers[:], logging.root.level
+    yield
+    logging.root.handlers[:] = handlers
+    logging.root.setLevel(level)
+    structlog.reset_defaults()
+
+
+def test_a_line_says_what_when_and_how_grave() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+    structlog.get_logger().warning("claim", error="Unavailable", seconds=0.5)
+    (line,) = output.lines()
+    assert line.pop("timestamp").endswith("Z")
+    assert line == {"action": "claim", "level": "warning", "error": "Unavailable", "seconds": 0.5}
+
+
+def test_without_a_loop_each_line_is_written_at_once() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+    structlog.get_logger().info("start")
+    structlog.get_logger().info("stop")
+    assert len(output.writes) == 2
+
+
+def test_the_lines_of_one_turn_of_the_loop_are_written_together() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+
+    async def turns() -> None:
+        for action in ("first", "second", "third"):
+            structlog.get_logger().info(action)
+        assert output.writes == []
+        await asyncio.sleep(0)
+        structlog.get_logger().info("fourth")
+        await asyncio.sleep(0)
+
+    asyncio.run(turns())
+    assert [write.count(b"\n") for write in output.writes] == [3, 1]
+    assert [line["action"] for line in output.lines()] == ["first", "second", "third", "fourth"]
+
+
+def test_lines_below_the_level_are_left_out() -> None:
+    output = Output()
+    logs.configure("WARNING", output)
+    structlog.get_logger().info("accept")
+    structlog.get_logger().error("record")
+    assert [line["action"] for line in output.lines()] == ["record"]
+
+
+def test_half_a_character_spoils_no_other_line() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+
+    async def turn() -> None:
+        structlog.get_logger().info("first", why="\ud800")
+        structlog.get_logger().info("second")
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert [(line["action"], line.get("why")) for line in output.lines()] == [("first", "\ud800"), ("second", None)]
+
+
+def test_a_full_disk_holds_up_nobody() -> None:
+    with open("/dev/full", "wb", buffering=0) as full:
+        logs.configure("INFO", full)
+        structlog.get_logger().info("accept")
+
+
+def test_of_what_a_library_logs_only_the_place_is_told() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+    logging.getLogger("aiohttp.client").warning("https://example.com/Patient/9990001006")
+    (line,) = output.lines()
+    assert (line["action"], line["logger"]) == ("library", "aiohttp.client")
+    assert b"9990001006" not in output.getvalue()
