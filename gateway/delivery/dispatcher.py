@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import time
 from collections.abc import Sequence
 
@@ -48,7 +49,7 @@ class Dispatcher:
         self._lanes: Lanes[Claimed] = Lanes(self._deliver, endpoints.width)
         self._holdings = Holdings(settings.in_memory)
         self._longest_attempt_ms = round(longest_attempt_seconds * 1000)
-        self._recording: set[asyncio.Task[None]] = set()
+        self._recording: set[asyncio.Future[None]] = set()
         # Endpoints that have, or may have, held deliveries in the store; and the deliveries that are probes.
         self._backlogs: set[str] = set()
         self._probes: set[int] = set()
@@ -95,7 +96,7 @@ class Dispatcher:
         await self._claiming
         left = [claimed.delivery for claimed in self._lanes.clear()]
         await self._lanes.wait(self._settings.shutdown_seconds)
-        await asyncio.gather(*self._recording)
+        await asyncio.gather(*self._recording, return_exceptions=True)
         await self._store.release([*left, *self._returning], now_ms())
 
     def _take(self, event: Event, delivery: Delivery) -> bool:
@@ -249,9 +250,9 @@ class Dispatcher:
         verdict = self._judge(delivery, outcome, started_ms, round(seconds * 1000))
         # The next delivery need not wait for this commit: a crash before it repeats the attempt, as a crash during the
         # attempt would.
-        task = asyncio.create_task(self._record(claimed, verdict, seconds))
-        self._recording.add(task)
-        task.add_done_callback(self._recording.discard)
+        recorded = self._store.record(verdict)
+        self._recording.add(recorded)
+        recorded.add_done_callback(functools.partial(self._recorded, claimed, verdict, seconds))
 
     def _must_go_back(self, claimed: Claimed) -> bool:
         """Whether an attempt must not be made: its endpoint is left alone, or another may take it over meanwhile since
@@ -281,14 +282,12 @@ class Dispatcher:
         next_ms = now_ms() + round((wait or 0) * 1000)
         return Verdict(attempt, state, delivery.claim, next_ms, uncertain, in_order=in_order)
 
-    async def _record(self, claimed: Claimed, verdict: Verdict, seconds: float) -> None:
+    def _recorded(self, claimed: Claimed, verdict: Verdict, seconds: float, recorded: asyncio.Future[None]) -> None:
+        self._recording.discard(recorded)
         delivery, attempt = claimed.delivery, verdict.attempt
-        try:
-            await self._store.record(verdict)
-        except Exception as error:  # the lease will end and the delivery be tried again
+        if error := recorded.exception():  # the lease will end and the delivery be tried again
             log.error("record", delivery_id=ids.show(delivery.id), error=type(error).__name__)
-        finally:
-            self._let_go(claimed)
+        self._let_go(claimed)
         metrics.attempted(delivery.channel, attempt.outcome, seconds)
         if verdict.state in {"delivered", "dead"}:
             metrics.ended(delivery.channel, verdict.state)

@@ -7,6 +7,7 @@ a queue does between taking a job and marking it as done, and more: the event is
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import sys
 import time
@@ -46,6 +47,9 @@ async def _record(store: PostgresStore, claimed: list[Claimed]) -> None:
 
 
 def main(url: str, jobs: str, batch: str) -> None:
+    # As the gateway has it.
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
     with asyncio.Runner(loop_factory=_loop_factory()) as loop:
         print(json.dumps(loop.run(measure(url, int(jobs), int(batch)))))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 from typing import NamedTuple, Protocol
 
@@ -49,9 +50,9 @@ class Deliveries(Protocol):
         """The endpoints that deliveries are held for, in order, from the one after `after`."""
         ...
 
-    async def record(self, verdict: Verdict) -> None:
+    def record(self, verdict: Verdict) -> asyncio.Future[None]:
         """Keep an attempt and, unless another has taken the delivery over, the state it leaves that in. If it ends one
-        that is in order, the next is due.
+        that is in order, the next is due. The future is done once that is durable.
         """
         ...
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection, Sequence
 
 from gateway.events import Attempt, Delivery, Verdict
@@ -82,8 +83,8 @@ class Deliveries(Engine):
     async def held_endpoints(self, after: str, limit: int) -> list[str]:
         return [row[0] for row in await self._fetch(claims.HELD_ENDPOINTS, after, limit)]
 
-    async def record(self, verdict: Verdict) -> None:
-        await self._recording.submit(verdict)
+    def record(self, verdict: Verdict) -> asyncio.Future[None]:
+        return self._recording.submit(verdict)
 
     async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
         ids, claim_numbers = columns(((one.id, one.claim) for one in held), 2)

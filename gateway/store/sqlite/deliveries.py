@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import sqlite3
 from collections import Counter
@@ -67,8 +68,8 @@ class Deliveries(Engine):
     async def held_endpoints(self, after: str, limit: int) -> list[str]:
         return await self._read(lambda connection: list(claims.held_endpoints(connection, after, limit)))
 
-    async def record(self, verdict: Verdict) -> None:
-        await self._write_item(_record_all, verdict)
+    def record(self, verdict: Verdict) -> asyncio.Future[None]:
+        return self._write_item(_record_all, verdict)
 
     async def release(self, held: Sequence[Delivery], now_ms: int, *, hold: bool = False) -> None:
         values = [("held" if hold else "pending", now_ms, one.id, one.claim) for one in held]
