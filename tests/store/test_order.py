@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 from msgspec.structs import replace
 
 from gateway.events import Delivery
@@ -35,6 +37,14 @@ async def test_the_next_is_due_when_the_one_before_has_ended(store: Store) -> No
     assert await claimed(store) == [second.id]
     await store.record(verdict(second, "dead", claim=1))
     assert await claimed(store) == [third.id], "one that is dead holds nothing up"
+
+
+async def test_of_those_that_come_at_once_the_first_goes(store: Store) -> None:
+    made = await asyncio.gather(*(accept(store, "a") for _ in range(20)), accept(store, "b"))
+    *queue, other = sorted(made, key=lambda one: (one.order_key, one.id))
+    for one in queue:
+        assert set(await claimed(store)) == ({one.id, other.id} if one is queue[0] else {one.id})
+        await asyncio.gather(*(store.record(verdict(each, claim=1)) for each in (one, other)))
 
 
 async def test_one_that_waits_for_a_retry_holds_its_own_successors_only(store: Store) -> None:
