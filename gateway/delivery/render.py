@@ -17,7 +17,6 @@ from gateway.fhir.validate import validate
 from gateway.fhir.xml import render_xml
 from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
-from gateway.mapping.module import Module
 from gateway.mapping.modules import Modules
 
 _MODULE_FORMS: Mapping[Form, Form] = {"hydrated-signal": "mns-signal"}
@@ -61,16 +60,22 @@ class Renderer:
             identity = str(delivery_uuid(self._instance, delivery.id))
             subscription = delivery.subscriptions[0]
             told = self._topics.of_event(event, subscription, delivery.number, delivery.form, identity)
-            return _written(told, delivery.form)
+            return self._checked_once(event, delivery.form, self._topics, told)
         form = _MODULE_FORMS.get(delivery.form, delivery.form)
         module = self._modules.find("event", form, event.type)
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {form}")
         output = module.apply(event.attributes(), self._context(event, delivery), retrieved.inputs)
-        if retrieved.hydrated is None and self._checked.get(event.row_id, form) is module:
+        if retrieved.hydrated is not None:
+            return _written(output, form, event.dataref, retrieved.hydrated)
+        return self._checked_once(event, form, module, output)
+
+    def _checked_once(self, event: Event, form: Form, maker: object, output: dict[str, Any]) -> tuple[bytes, str]:
+        """What `maker` has made of an event, which is checked for the first of its deliveries in that form."""
+        if self._checked.get(event.row_id, form) is maker:
             return _encoded(output, form)
-        written = _written(output, form, event.dataref, retrieved.hydrated)
-        self._checked.keep(event.row_id, form, module)
+        written = _written(output, form)
+        self._checked.keep(event.row_id, form, maker)
         return written
 
     def _context(self, event: Event, delivery: Delivery) -> Context:
@@ -109,23 +114,24 @@ def _encoded(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
 
 
 class _Checked:
-    """Which events were found valid in which forms lately, as which module writes them: the deliveries of an event in
-    one form differ by the UUID of the notification alone, so one of them is checked for all.
+    """Which events were found valid in which forms lately, as which maker writes them: the deliveries of an event in
+    one form differ by the UUID of the notification, and by the id of the subscription and the event's number in it, so
+    one of them is checked for all.
     """
 
     def __init__(self, room: int = 1024) -> None:
         self._room = room
-        self._modules: dict[tuple[int, Form], Module] = {}
+        self._makers: dict[tuple[int, Form], object] = {}
 
-    def get(self, row_id: int, form: Form) -> Module | None:
-        """The module that wrote it."""
-        return self._modules.get((row_id, form))
+    def get(self, row_id: int, form: Form) -> object:
+        """Who wrote it: a mapping module, or the topics."""
+        return self._makers.get((row_id, form))
 
-    def keep(self, row_id: int, form: Form, module: Module) -> None:
+    def keep(self, row_id: int, form: Form, maker: object) -> None:
         """Remember it, and forget the oldest when there are too many."""
-        self._modules[row_id, form] = module
-        if len(self._modules) > self._room:
-            del self._modules[next(iter(self._modules))]
+        self._makers[row_id, form] = maker
+        if len(self._makers) > self._room:
+            del self._makers[next(iter(self._makers))]
 
 
 def _hydrated(dataref: str | None, resource: dict[str, Any]) -> dict[str, Any]:
