@@ -14,8 +14,8 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
 
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
-
-
+_MUCH: Final = 16_384
+"""So many bytes are worth a system call of their own."""
 _BUSY: Final[Any] = PlainTextResponse("Service Unavailable", 503, {"Retry-After": "5", "Connection": "close"})
 """What uvicorn answers beyond `limit_concurrency`, and when to come back."""
 
@@ -33,10 +33,12 @@ class JoinedWrites:
         return getattr(self._transport, name)
 
     def write(self, data: bytes) -> None:
-        """Send `data` when the loop's turn ends."""
+        """Send `data` when the loop's turn ends; much of it at once, so that the transport can say that it is full."""
         if not self._parts:
             self._loop.call_soon(self._send)
         self._parts.append(data)
+        if len(data) > _MUCH:
+            self._send()
 
     def close(self) -> None:
         """Send what was written, and close."""

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator
 import pytest
 import uvicorn
 from starlette.responses import PlainTextResponse
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.protocol import BoundedProtocol
 
@@ -31,11 +31,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
     await PlainTextResponse("well")(scope, receive, send)
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    config = uvicorn.Config(
-        application, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio"
-    )
+@contextlib.asynccontextmanager
+async def served(app: ASGIApp) -> AsyncIterator[int]:
+    """The port at which `app` is served, as the gateway is."""
+    config = uvicorn.Config(app, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio")
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # the test's own loop has them
     serving = asyncio.create_task(server.serve())
@@ -45,6 +44,12 @@ async def port() -> AsyncIterator[int]:
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     await serving
+
+
+@pytest.fixture
+async def port() -> AsyncIterator[int]:
+    async with served(application) as listening:
+        yield listening
 
 
 async def said(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
@@ -110,3 +115,19 @@ async def test_a_request_that_does_not_come_to_an_end_is_cut_off(port: int, part
 async def test_a_large_body_is_no_large_head(port: int) -> None:
     head = b"POST / HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: 300000\r\n\r\n"
     assert b"200 OK" in await said(port, head, *[b"x" * 30_000] * 10)
+
+
+async def test_an_answer_of_many_parts_arrives_whole_and_in_order() -> None:
+    """Parts of one turn are joined, large ones sent at once, and what is written before the end is not lost."""
+    parts = [b"a" * 10, b"b" * 100_000, b"c" * 10, b"d" * 20_000, b"e"]
+
+    async def in_parts(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200, "headers": [(b"connection", b"close")]})
+        for part in parts:
+            await send({"type": "http.response.body", "body": part, "more_body": True})
+        await send({"type": "http.response.body", "body": b""})
+
+    async with served(in_parts) as port:
+        answer = await said(port, b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
+    chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
+    assert answer.partition(b"\r\n\r\n")[2] == chunks + b"0\r\n\r\n"
