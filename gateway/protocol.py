@@ -7,12 +7,22 @@ is whole. So the bound has to be here, where bytes come in.
 from __future__ import annotations
 
 import asyncio
+import functools
+from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
-from starlette.responses import PlainTextResponse
+import structlog
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
+from starlette.types import Message, Receive, Scope
 from uvicorn.protocols.http.flow_control import service_unavailable
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
+log = structlog.get_logger()
+Respond = Callable[[Scope, Receive], Awaitable[Response]]
+"""How a request is answered without ASGI's messages."""
+SHORT_BYTES: Final = 65_536
+"""A body up to this length is short: uvicorn reads as much of any without being asked. A shortcut has it whole."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _MUCH: Final = 16_384
 """So many bytes are worth a system call of their own."""
@@ -52,7 +62,9 @@ class JoinedWrites:
 
 
 class BoundedProtocol(HttpToolsProtocol):
-    """Closes connections whose requests have too large a head, or take too long to come."""
+    """Closes connections whose requests have too large a head, or take too long to come; asks the application for a
+    shortcut, where it has any: `shortcut(scope)` gives how a request is answered without ASGI, or None.
+    """
 
     head_bytes = 65_536
     """A head may come to about this much, one read of the socket more or less; trailers too."""
@@ -98,7 +110,14 @@ class BoundedProtocol(HttpToolsProtocol):
         super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
+        shortcut = getattr(app, "shortcut", None)
+        respond: Respond | None = shortcut(cycle.scope) if shortcut and not cycle.waiting_for_100_continue else None
+        if respond is None:
+            super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
+            return
+        task = self.loop.create_task(_answer(cycle, respond))
+        task.add_done_callback(self.tasks.discard)
+        self.tasks.add(task)
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():
@@ -113,3 +132,60 @@ class BoundedProtocol(HttpToolsProtocol):
         if self._timer:
             self._timer.cancel()
             self._timer = None
+
+
+async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
+    """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice."""
+    try:
+        response = await respond(cast("Scope", cycle.scope), functools.partial(_body, cycle))
+        answer = _written(response, cycle)
+    except ClientDisconnect:
+        return
+    except Exception as error:
+        log.error("answer", error=type(error).__name__)
+        await cycle.send_500_response()
+        return
+    if cycle.flow.write_paused and not cycle.disconnected:
+        await cycle.flow.drain()
+    if cycle.disconnected:
+        return
+    cycle.response_started = cycle.response_complete = True
+    cycle.transport.write(answer)
+    cycle.message_event.set()
+    if not cycle.keep_alive:
+        cycle.transport.close()
+    cycle.on_response()
+    cycle.on_response = _nothing  # or the two would keep each other in memory
+
+
+def _nothing() -> None:
+    pass
+
+
+async def _body(cycle: RequestResponseCycle) -> Message:
+    """The whole body."""
+    while cycle.more_body and not cycle.disconnected:
+        cycle.flow.resume_reading()
+        await cycle.message_event.wait()
+        cycle.message_event.clear()
+    if cycle.disconnected:
+        return {"type": "http.disconnect"}
+    return {"type": "http.request", "body": bytes(cycle.body), "more_body": False}
+
+
+def _written(response: Response, cycle: RequestResponseCycle) -> bytes:
+    """The answer as it goes over the wire.
+
+    Raises:
+        ValueError: a header would end within itself.
+    """
+    headers = [*cycle.default_headers, *response.raw_headers]
+    if not cycle.keep_alive:
+        headers.append((b"connection", b"close"))
+    parts = [STATUS_LINE[response.status_code]]
+    for name, value in headers:
+        parts += name, b": ", value, b"\r\n"
+    head = b"".join(parts)
+    if head.count(b"\n") != len(headers) + 1 or b"\0" in head:
+        raise ValueError("not a header")
+    return b"".join((head, b"\r\n", response.body))

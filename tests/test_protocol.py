@@ -8,10 +8,11 @@ from collections.abc import AsyncIterator
 
 import pytest
 import uvicorn
-from starlette.responses import PlainTextResponse
+from starlette.requests import ClientDisconnect
+from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.protocol import BoundedProtocol
+from gateway.protocol import BoundedProtocol, Respond
 
 
 class Quick(BoundedProtocol):
@@ -34,7 +35,9 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp) -> AsyncIterator[int]:
     """The port at which `app` is served, as the gateway is."""
-    config = uvicorn.Config(app, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio")
+    config = uvicorn.Config(
+        app, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio", proxy_headers=False
+    )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # the test's own loop has them
     serving = asyncio.create_task(server.serve())
@@ -46,9 +49,32 @@ async def served(app: ASGIApp) -> AsyncIterator[int]:
     await serving
 
 
-@pytest.fixture
-async def port() -> AsyncIterator[int]:
-    async with served(application) as listening:
+class Quickly:
+    """Answers by its shortcut whatever is posted, and nothing else; each answer says what was read."""
+
+    def __init__(self, **headers: str) -> None:
+        self._headers = headers
+        self.gone = asyncio.Event()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse("by ASGI")(scope, receive, send)
+
+    def shortcut(self, scope: Scope) -> Respond | None:
+        return self._respond if scope["method"] == "POST" else None
+
+    async def _respond(self, scope: Scope, receive: Receive) -> Response:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            self.gone.set()
+            raise ClientDisconnect
+        if message["body"] == b"bad":
+            raise ValueError("what the message held")
+        return PlainTextResponse(b"read " + message["body"][-9:], headers=self._headers)
+
+
+@pytest.fixture(params=["ASGI", "shortcut"])
+async def port(request: pytest.FixtureRequest) -> AsyncIterator[int]:
+    async with served(application if request.param == "ASGI" else Quickly()) as listening:
         yield listening
 
 
@@ -131,3 +157,63 @@ async def test_an_answer_of_many_parts_arrives_whole_and_in_order() -> None:
         answer = await said(port, b"GET / HTTP/1.1\r\nHost: gateway\r\n\r\n")
     chunks = b"".join(b"%x\r\n%s\r\n" % (len(part), part) for part in parts)
     assert answer.partition(b"\r\n\r\n")[2] == chunks + b"0\r\n\r\n"
+
+
+@pytest.fixture
+async def quick() -> AsyncIterator[int]:
+    async with served(Quickly()) as listening:
+        yield listening
+
+
+async def test_a_shortcut_is_taken_where_there_is_one(quick: int) -> None:
+    assert b"\r\n\r\nread abc" in await said(quick, GOOD.replace(b"Host", b"Connection: close\r\nHost"))
+    assert b"by ASGI" in await said(quick, b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n")
+
+
+async def test_requests_sent_at_once_are_answered_in_turn(quick: int) -> None:
+    bodies = [b"one", b"two", b"six"]
+    answer = await said(quick, b"".join(GOOD.replace(b"abc", body) for body in bodies), pause=0.4)
+    assert [part[:8] for part in answer.split(b"\r\n\r\n")[1:]] == [b"read " + body for body in bodies]
+
+
+async def test_whoever_asks_whether_to_go_on_is_told_so(quick: int) -> None:
+    head = GOOD[:-3].replace(b"Host", b"Connection: close\r\nExpect: 100-continue\r\nHost")
+    assert b"by ASGI" in await said(quick, head, b"abc", pause=0.1), "uvicorn says that"
+
+
+async def test_a_fault_is_answered_without_what_the_message_held(quick: int) -> None:
+    answer = await said(quick, GOOD.replace(b"abc", b"bad"))
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"what the message held" not in answer
+
+
+async def test_a_header_that_would_end_within_itself_is_not_sent() -> None:
+    async with served(Quickly(place="here\r\nthere: too")) as port:
+        answer = await said(port, GOOD)
+    assert answer.startswith(b"HTTP/1.1 500 ")
+    assert b"there" not in answer
+
+
+async def test_who_goes_away_is_not_waited_for() -> None:
+    app = Quickly()
+    async with served(app) as port:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GOOD[:-1])
+        await writer.drain()
+        writer.transport.abort()
+        async with asyncio.timeout(5):
+            await app.gone.wait()
+
+
+async def test_what_is_under_way_when_the_server_stops_is_answered() -> None:
+    async with served(Quickly()) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GOOD[:-1])
+        await asyncio.sleep(0.1)
+        finishing = asyncio.create_task(reader.read())
+        asyncio.get_running_loop().call_later(0.2, writer.write, b"c")
+    async with asyncio.timeout(5):
+        answer = await finishing
+    writer.close()
+    assert b"read abc" in answer
+    assert b"connection: close" in answer

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from typing import Final, Literal
 
 import structlog
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from gateway import metrics
 from gateway.errors import Issue, Refusal, Throttled, Unavailable, WrongVerb
@@ -35,9 +36,9 @@ class Guard:
     def __init__(self, face: Face | Literal["oauth"], refuse: Refuse, mark: Mark | None = None) -> None:
         self._face, self._refuse, self.mark = face, refuse, mark
 
-    def __call__(self, action: str, handler: Handler) -> ASGIApp:
-        """`handler`, guarded, as an ASGI application; `action` is its name in the log."""
-        return _Guarded(self, action, handler)
+    def __call__(self, action: str, handler: Handler) -> Guarded:
+        """`handler`, guarded; `action` is its name in the log."""
+        return Guarded(self, action, handler)
 
     def answer(self, action: str, request: Request, error: Exception) -> Response:
         """The answer to a request whose handler raised `error`."""
@@ -67,23 +68,35 @@ class Guard:
         return self._refuse(request, [Issue("INTERNAL_SERVER_ERROR", "", "Unexpected internal server error.")], {})
 
 
-class _Guarded:
+class Guarded:
+    """A handler that is guarded: an ASGI application."""
+
     __slots__ = ("_action", "_guard", "_handler")
 
     def __init__(self, guard: Guard, action: str, handler: Handler) -> None:
         self._guard, self._action, self._handler = guard, action, handler
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with contextlib.suppress(ClientDisconnect):
+            response = await self.respond(scope, receive)
+            await response(scope, receive, send)
+
+    async def respond(self, scope: Scope, receive: Receive) -> Response:
+        """The answer.
+
+        Raises:
+            ClientDisconnect: nobody waits for it any more.
+        """
         request = Request(scope, receive)
         try:
             response = await self._handler(request)
         except ClientDisconnect:
-            return
+            raise
         except Exception as error:
             response = self._guard.answer(self._action, request, error)
         if self._guard.mark:
             response.raw_headers += self._guard.mark(scope)
-        await response(scope, receive, send)
+        return response
 
 
 def wrong_verb(*allowed: str) -> Handler:

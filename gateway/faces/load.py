@@ -25,12 +25,12 @@ class Load:
             return
         size = min(size, self._largest)
         if size and not self.take(size):
-            await app(scope, _refused, send)
+            await app(scope, refused, send)
             return
         try:
             await app(scope, receive, send)
         finally:
-            self._bytes -= size
+            self.give_back(size)
 
     async def _counted(self, app: ASGIApp, scope: Scope, receive: Receive, send: Send) -> None:
         """Have `app` answer, and count the parts of the body as they come."""
@@ -38,7 +38,7 @@ class Load:
         try:
             await app(scope, body.receive, send)
         finally:
-            self._bytes -= body.taken
+            self.give_back(body.taken)
 
     def take(self, size: int) -> bool:
         """Count so many bytes; False when there is no room. Whoever is alone may have more than the room."""
@@ -46,6 +46,10 @@ class Load:
             return False
         self._bytes += size
         return True
+
+    def give_back(self, size: int) -> None:
+        """Count so many bytes no more."""
+        self._bytes -= size
 
 
 class _Body:
@@ -69,7 +73,12 @@ class _Body:
         return message
 
 
-async def _refused() -> Message:
+async def refused() -> Message:
+    """What a request finds instead of its body when there is no room for it.
+
+    Raises:
+        Unavailable: always.
+    """
     raise _busy()
 
 
