@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NamedTuple
+from typing import Any, ClassVar, Literal, NamedTuple
 
 import msgspec
-
-from gateway import ids
 
 Face = Literal["nems", "mns", "r4", "mesh"]
 Form = Literal[
@@ -32,27 +30,40 @@ JSON = "application/fhir+json"
 CLOUDEVENT = "application/cloudevents+json"
 
 
-class Original(msgspec.Struct, frozen=True):
+class Record(msgspec.Struct, frozen=True):
+    """What may tell of a patient: printed, it shows no more than the attributes SHOWN."""
+
+    SHOWN: ClassVar[tuple[str, ...]] = ()
+
+    def __repr__(self) -> str:
+        shown = " ".join(f"{name}={getattr(self, name)!r}" for name in self.SHOWN)
+        return f"<{type(self).__name__} {shown}>"
+
+    def __rich_repr__(self) -> list[tuple[str, Any]]:
+        return [(name, getattr(self, name)) for name in self.SHOWN]
+
+
+class Original(Record, frozen=True):
     """The exact bytes received: `media_type` is as they came, without parameters, `form` the contract they are written
     to.
     """
+
+    SHOWN: ClassVar = ("form", "media_type")
 
     body: bytes
     media_type: str
     form: Form
 
-    def __repr__(self) -> str:
-        """Without the body, which tells of a patient."""
-        return f"<{self.form}, {self.media_type}, {len(self.body)} bytes>"
 
-
-class Event(msgspec.Struct, frozen=True):
+class Event(Record, frozen=True):
     """What happened, with the attributes of a CloudEvent (CloudEvents 1.0, section 3.1) and those of MNS.
 
     `row_id` is the gateway's own id, `id` the publisher's; `type` is the id of an EventType; `time` is an RFC 3339
     text, as sent; `subject` is an NHS number. `demographics` are what the message says of the patient to match by: they
     go no further than matching, and are not kept beside the message, which holds them.
     """
+
+    SHOWN: ClassVar = ("row_id", "type")
 
     row_id: int
     id: str
@@ -70,10 +81,6 @@ class Event(msgspec.Struct, frozen=True):
     warnings: tuple[str, ...] = ()
     demographics: dict[str, Any] = {}
 
-    def __repr__(self) -> str:
-        """Without what it says of a patient."""
-        return f"<event {ids.show(self.row_id)}, {self.type}, {self.original!r}>"
-
     def attributes(self) -> dict[str, Any]:
         """The event as the source of a mapping module: absent attributes are left out."""
         named = {
@@ -82,7 +89,7 @@ class Event(msgspec.Struct, frozen=True):
         return {name: value for name, value in named.items() if value is not None} | {"filtering": self.filtering}
 
 
-class Delivery(msgspec.Struct, frozen=True):
+class Delivery(Record, frozen=True):
     """A notification on its way to one endpoint: a mailbox id for `mesh`, a URL for `rest-hook`.
 
     `subscriptions` are the ids of those that matched and are served by this one; `workflow` and `partner_id` are
@@ -92,6 +99,8 @@ class Delivery(msgspec.Struct, frozen=True):
     endpoint that have the same `order_key` leave in the order of their ids, "" in none; `replays` counts how often an
     operator sent it again.
     """
+
+    SHOWN: ClassVar = ("id", "channel", "form")
 
     id: int
     event_id: int
@@ -120,10 +129,12 @@ class Reservation(NamedTuple):
     lease_ms: int
 
 
-class Attempt(msgspec.Struct, frozen=True):
+class Attempt(Record, frozen=True):
     """One try at a delivery: `outcome` is the word the channel gave it, `status` the HTTP status where there was one,
     `answer` the start of what the other side said, which may tell of the patient.
     """
+
+    SHOWN: ClassVar = ("delivery_id", "number", "outcome", "status", "detail")
 
     delivery_id: int
     number: int
@@ -133,10 +144,6 @@ class Attempt(msgspec.Struct, frozen=True):
     status: int | None
     detail: str
     answer: str = ""
-
-    def __repr__(self) -> str:
-        """Without the answer."""
-        return f"<attempt {self.number} at {ids.show(self.delivery_id)}, {self.outcome}, {self.status}, {self.detail}>"
 
 
 class Verdict(msgspec.Struct, frozen=True):

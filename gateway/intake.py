@@ -6,7 +6,7 @@ validate → map in → match → accept; the steps before are the face's, those
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import msgspec
 import structlog
@@ -16,7 +16,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.clock import now_ms
 from gateway.errors import Changed, Issue, Refusal, Unavailable
-from gateway.events import Delivery, Event, Face, Original, Reservation
+from gateway.events import Delivery, Event, Face, Original, Record, Reservation
 from gateway.fhir.tables import Tables
 from gateway.fhir.validate import validate
 from gateway.mapping.context import Context
@@ -48,10 +48,12 @@ class Outbox(Protocol):
         ...
 
 
-class Received(msgspec.Struct, frozen=True):
+class Received(Record, frozen=True):
     """What came in, once its face has parsed it; `warnings` are what the parser put up with, `faults` finds what the
     face puts up with in a resource that is valid.
     """
+
+    SHOWN: ClassVar = ("face", "original")
 
     face: Face
     application: Application

@@ -78,7 +78,7 @@ class _Lines:
     def __init__(self, stream: BinaryIO) -> None:
         self._stream = stream
         self._lines: deque[dict[str, Any]] = deque()
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
         self._due = False
 
     def add(self, line: dict[str, Any]) -> None:
@@ -95,17 +95,31 @@ class _Lines:
     def write(self) -> None:
         """Write what there is. A log that takes nothing more, such as a full disk, holds up nobody."""
         self._due = False
-        with self._lock, contextlib.suppress(OSError):
-            if lines := [self._lines.popleft() for _ in range(len(self._lines))]:
-                self._stream.write(_encoded(lines))
-                self._stream.flush()
+        with self._lock:
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if text := _encoded(lines):
+                # ValueError is what a closed stream raises.
+                with contextlib.suppress(OSError, ValueError):
+                    self._stream.write(text)
+                    self._stream.flush()
 
 
 def _encoded(lines: Sequence[dict[str, Any]]) -> bytes:
     try:
         return _encoder.encode_lines(lines)
+    except ValueError:
+        return b"".join(map(_encoded_alone, lines))
+
+
+def _encoded_alone(line: dict[str, Any]) -> bytes:
+    try:
+        return _encoder.encode(line) + b"\n"
     except ValueError:  # half a character, which only Python's own encoder writes
-        return "".join(f"{json.dumps(line, default=str)}\n" for line in lines).encode()
+        return json.dumps(line, default=_text, separators=(",", ":")).encode() + b"\n"
+
+
+def _text(value: object) -> str:
+    return value.isoformat().replace("+00:00", "Z") if isinstance(value, datetime) else str(value)
 
 
 class _Library(logging.Handler):

@@ -38,6 +38,7 @@ class JoinedWrites:
     def __init__(self, transport: asyncio.Transport, loop: asyncio.AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._parts: list[bytes] = []
+        self._bytes = 0
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._transport, name)
@@ -45,20 +46,22 @@ class JoinedWrites:
     def write(self, data: bytes) -> None:
         """Send `data` when the loop's turn ends; much of it at once, so that the transport can say that it is full."""
         if not self._parts:
-            self._loop.call_soon(self._send)
+            self._loop.call_soon(self.send)
         self._parts.append(data)
-        if len(data) > _MUCH:
-            self._send()
+        self._bytes += len(data)
+        if self._bytes > _MUCH:
+            self.send()
 
     def close(self) -> None:
         """Send what was written, and close."""
-        self._send()
+        self.send()
         self._transport.close()
 
-    def _send(self) -> None:
-        if self._parts:
-            self._transport.write(b"".join(self._parts))
-            self._parts.clear()
+    def send(self) -> None:
+        """Send what was written, unless the connection is gone meanwhile."""
+        parts, self._parts, self._bytes = self._parts, [], 0
+        if parts and not self._transport.is_closing():
+            self._transport.write(b"".join(parts))
 
 
 class BoundedProtocol(HttpToolsProtocol):
@@ -77,8 +80,14 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", JoinedWrites(transport, self.loop)))
+        self._writes = JoinedWrites(transport, self.loop)
+        super().connection_made(cast("asyncio.Transport", self._writes))
         self._start_timer()
+
+    def eof_received(self) -> None:
+        """The other side sends no more, and the connection closes: what was written goes out before."""
+        self._writes.send()
+        super().eof_received()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._stop_timer()
@@ -139,23 +148,26 @@ async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
     try:
         response = await respond(cast("Scope", cycle.scope), functools.partial(_body, cycle))
         answer = _written(response, cycle)
+        if cycle.flow.write_paused:
+            await cycle.flow.drain()
+        if not cycle.disconnected:
+            _send(cycle, answer)
     except ClientDisconnect:
-        return
-    except Exception as error:
+        pass
+    except (Exception, asyncio.CancelledError) as error:  # cancelled when the time to shut down is over
         log.error("answer", error=type(error).__name__)
         await cycle.send_500_response()
-        return
-    if cycle.flow.write_paused and not cycle.disconnected:
-        await cycle.flow.drain()
-    if cycle.disconnected:
-        return
+    finally:
+        cycle.on_response = _nothing  # or the two would keep each other in memory
+
+
+def _send(cycle: RequestResponseCycle, answer: bytes) -> None:
     cycle.response_started = cycle.response_complete = True
     cycle.transport.write(answer)
     cycle.message_event.set()
     if not cycle.keep_alive:
         cycle.transport.close()
     cycle.on_response()
-    cycle.on_response = _nothing  # or the two would keep each other in memory
 
 
 def _nothing() -> None:
@@ -170,7 +182,8 @@ async def _body(cycle: RequestResponseCycle) -> Message:
         cycle.message_event.clear()
     if cycle.disconnected:
         return {"type": "http.disconnect"}
-    return {"type": "http.request", "body": bytes(cycle.body), "more_body": False}
+    body, cycle.body = bytes(cycle.body), bytearray()
+    return {"type": "http.request", "body": body, "more_body": False}
 
 
 def _written(response: Response, cycle: RequestResponseCycle) -> bytes:

@@ -7,6 +7,7 @@ import io
 import json
 import logging
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -91,13 +92,32 @@ def test_half_a_character_spoils_no_other_line() -> None:
         await asyncio.sleep(0)
 
     asyncio.run(turn())
-    assert [(line["action"], line.get("why")) for line in output.lines()] == [("first", "\ud800"), ("second", None)]
+    first, second = output.lines()
+    assert (first["action"], first["why"], second["action"]) == ("first", "\ud800", "second")
+    for line in (first, second):
+        assert datetime.fromisoformat(line["timestamp"]).tzinfo, "in the form of all others"
+        assert (line["timestamp"][10], line["timestamp"][-1]) == ("T", "Z")
 
 
 def test_a_full_disk_holds_up_nobody() -> None:
     with open("/dev/full", "wb", buffering=0) as full:
         logs.configure("INFO", full)
         structlog.get_logger().info("accept")
+
+
+def test_a_closed_stream_holds_up_nobody() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+    faults: list[dict[str, Any]] = []
+
+    async def turn() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, fault: faults.append(fault))
+        structlog.get_logger().info("first")
+        output.close()
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert faults == []
 
 
 def test_of_what_a_library_logs_only_the_place_is_told() -> None:

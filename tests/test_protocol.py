@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 import uvicorn
@@ -33,11 +34,10 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextlib.asynccontextmanager
-async def served(app: ASGIApp) -> AsyncIterator[int]:
+async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[int]:
     """The port at which `app` is served, as the gateway is."""
-    config = uvicorn.Config(
-        app, port=0, http=Quick, lifespan="off", log_config=None, access_log=False, loop="asyncio", proxy_headers=False
-    )
+    usual: dict[str, Any] = {"http": Quick, "lifespan": "off", "log_config": None, "access_log": False}
+    config = uvicorn.Config(app, port=0, loop="asyncio", proxy_headers=False, **usual | settings)
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # the test's own loop has them
     serving = asyncio.create_task(server.serve())
@@ -217,3 +217,28 @@ async def test_what_is_under_way_when_the_server_stops_is_answered() -> None:
     writer.close()
     assert b"read abc" in answer
     assert b"connection: close" in answer
+
+
+async def test_who_is_waited_for_too_long_at_the_end_is_told_so() -> None:
+    class Slow(Quickly):
+        async def _respond(self, scope: Scope, receive: Receive) -> Response:
+            await asyncio.sleep(60)
+            raise AssertionError("it was to be cancelled")
+
+    async with served(Slow(), timeout_graceful_shutdown=1) as port:
+        answering = asyncio.create_task(said(port, GOOD))
+        await asyncio.sleep(0.3)
+    assert (await answering).startswith(b"HTTP/1.1 500 ")
+
+
+async def test_a_body_is_not_kept_beyond_its_answer() -> None:
+    kept: list[int] = []
+
+    class Watched(Quick):
+        def on_response_complete(self) -> None:
+            kept.append(len(self.cycle.body))
+            super().on_response_complete()
+
+    async with served(Quickly(), http=Watched) as port:
+        await said(port, GOOD, pause=0.2)
+    assert kept == [0]

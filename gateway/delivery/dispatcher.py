@@ -285,6 +285,9 @@ class Dispatcher:
     def _recorded(self, claimed: Claimed, verdict: Verdict, seconds: float, recorded: asyncio.Future[None]) -> None:
         self._recording.discard(recorded)
         delivery, attempt = claimed.delivery, verdict.attempt
+        if recorded.cancelled():
+            self._let_go(claimed)
+            return
         if error := recorded.exception():  # the lease will end and the delivery be tried again
             log.error("record", delivery_id=ids.show(delivery.id), error=type(error).__name__)
         self._let_go(claimed)

@@ -54,7 +54,7 @@ class Faces:
         return functools.partial(self._respond, busy, size)
 
     async def _respond(self, busy: Guarded, size: int, scope: Scope, receive: Receive) -> Response:
-        if not self._load.take(size):
+        if size and not self._load.take(size):
             return await busy.respond(scope, refused)
         try:
             return await busy.respond(scope, receive)

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import StrEnum
-from typing import Protocol
+from typing import ClassVar, Protocol
 from uuid import UUID
 
-import msgspec
-
-from gateway.events import Delivery, Event
+from gateway.events import Delivery, Event, Record
 
 
 class Result(StrEnum):
@@ -26,12 +24,14 @@ class Result(StrEnum):
     UNCERTAIN = "uncertain"
 
 
-class Outcome(msgspec.Struct, frozen=True):
+class Outcome(Record, frozen=True):
     """What came of an attempt.
 
     `detail` is for an operator and holds nothing of the notification; `answer` is the start of what the other side
     said, which may, so it is kept in the store and nowhere else; `ours` says that the other side had no part in it.
     """
+
+    SHOWN: ClassVar = ("result", "status", "detail")
 
     result: Result
     status: int | None = None
@@ -41,15 +41,13 @@ class Outcome(msgspec.Struct, frozen=True):
     answer: str = ""
     ours: bool = False
 
-    def __repr__(self) -> str:
-        """Without the answer."""
-        return f"<{self.result}, {self.status}, {self.detail}>"
 
-
-class Notification(msgspec.Struct, frozen=True):
+class Notification(Record, frozen=True):
     """An event rendered for a delivery, or a notice of a subscription's state, which has no event; `id` never changes
     between attempts, so that a receiver can tell a repeat.
     """
+
+    SHOWN: ClassVar = ("id", "media_type")
 
     id: UUID
     delivery: Delivery

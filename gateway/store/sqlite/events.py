@@ -22,7 +22,7 @@ ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
 ADD_HASH = "INSERT INTO event_hashes VALUES (?, ?)"
 NAMED = (
     "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
-    " WHERE h.hash IN (SELECT value FROM json_each(?)) ORDER BY h.row_id"
+    " WHERE h.hash IN (SELECT value FROM json_each(?)) AND h.row_id >= ? ORDER BY h.row_id"
 )
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
@@ -46,7 +46,7 @@ def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
 
 def _accept_all(connection: sqlite3.Connection, group: Sequence[Acceptance]) -> list[Kept]:
     hashes = {one.event.id: hash_of(one.event.id) for one in group if one.once}
-    names = _names(connection, hashes)
+    names = _names(connection, hashes, min((one.since for one in group if one.once), default=0))
     fates = [_fate(connection, one, names) for one in group]
     new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
     events = [one.event for one in new]
@@ -57,9 +57,9 @@ def _accept_all(connection: sqlite3.Connection, group: Sequence[Acceptance]) -> 
     return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
 
 
-def _names(connection: sqlite3.Connection, hashes: Mapping[str, int]) -> dict[Name, int]:
-    """The row ids of the newest events that have one of these ids, and source and application."""
-    found = connection.execute(NAMED, (rows.json_text(list(hashes.values())),)) if hashes else ()
+def _names(connection: sqlite3.Connection, hashes: Mapping[str, int], since: int) -> dict[Name, int]:
+    """The row ids, not under `since`, of the newest events that have one of these ids, and source and application."""
+    found = connection.execute(NAMED, (rows.json_text(list(hashes.values())), since)) if hashes else ()
     return {(event_id, source, application): row_id for row_id, event_id, source, application in found}
 
 
