@@ -21,6 +21,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from types import FrameType
 
 from rich.table import Table
 
@@ -73,7 +74,7 @@ class Demo:
         # SIGTERM ends it as Ctrl-C does, so that nothing is left running; whoever starts it in the background of a
         # script leaves it with a Ctrl-C that does nothing.
         for ending in (signal.SIGINT, signal.SIGTERM):
-            signal.signal(ending, signal.default_int_handler)
+            signal.signal(ending, _end)
         with contextlib.suppress(KeyboardInterrupt):
             try:
                 with self._mesh, self._gateway() as process, _webhook() as webhook:
@@ -225,6 +226,15 @@ def _shown_path(path: Path) -> str:
     return os.path.relpath(path) if path.is_relative_to(Path.cwd()) else str(path)
 
 
+def _end(_number: int, _frame: FrameType | None) -> None:
+    """End as by Ctrl-C, and let no second signal disturb that: `make` and a shell both pass one on, and one that comes
+    while a process is waited for may leave Python waiting for ever.
+    """
+    for ending in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(ending, signal.SIG_IGN)
+    raise KeyboardInterrupt
+
+
 @contextlib.contextmanager
 def _webhook() -> Iterator[str]:
     """A webhook that takes whatever comes; its URL."""
@@ -242,8 +252,10 @@ def _webhook() -> Iterator[str]:
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Listener) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/signals"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/signals"
+        finally:
+            server.shutdown()
 
 
 async def _await_end(store: Store) -> list[EventTrace]:
