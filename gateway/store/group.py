@@ -1,7 +1,7 @@
 """Group commit: whatever asked to write while the last commit ran is committed together, next.
 
-Measured on two cores, the SQLite store alone: a commit for each event gives some 3,700 a second, this 44,000; an event that
-comes alone waits for nothing.
+Measured on two cores, the SQLite store alone: a commit for each event gives some 3,700 a second, this 44,000; an event
+that comes alone waits for nothing.
 """
 
 from __future__ import annotations
