@@ -29,6 +29,7 @@ def subscribe(
 ) -> None:
     """Make a subscription that notifies this gateway, which must be running, and print its URL."""
     from gateway.applications import LOCAL
+    from gateway.clock import now_ms
     from gateway.store.chosen import tell
     from gateway.upstream import r4
 
@@ -40,7 +41,8 @@ def subscribe(
     reference = r4.subscribe(url, token, wanted, f"{settings.http.base_url}/R4/$process-notification", key)
     typer.echo(reference)
     application = LOCAL.id if settings.security.mode == "open" else at
-    tell(settings.store, lambda store: r4.remember(store, reference, application, topic))
+    # The server may have notified the gateway already.
+    tell(settings.store, lambda store: store.expect(reference, application, topic, now_ms()))
 
 
 @app.command("list")

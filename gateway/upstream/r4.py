@@ -10,10 +10,8 @@ from typing import Any
 
 import msgspec
 
-from gateway.clock import now_ms
 from gateway.errors import UpstreamError
 from gateway.fhir.notification import IG, SUBSCRIPTION
-from gateway.store.base import Heard, Store
 from gateway.upstream.outcome import told
 
 _EXTENSIONS = f"{IG}/StructureDefinition"
@@ -51,13 +49,6 @@ def subscribe(server: str, token: str, wanted: Wanted, endpoint: str, key: str) 
             raise UpstreamError(f"the server refuses: HTTP {error.code}: {told(error.read())}") from None
     except (OSError, ValueError) as error:
         raise UpstreamError(f"{base}: cannot be reached ({error})") from None
-
-
-async def remember(store: Store, reference: str, application: str, topic: str) -> None:
-    """Keep the topic of a new subscription, since the server's notifications may leave it out."""
-    heard = {one.reference: one for one in await store.upstreams(0)}.get(reference)
-    last = (heard.kind, heard.state, heard.events) if heard else ("", "requested", 0)
-    await store.hear(Heard(reference, application, *last, (), heard.heard_ms if heard else now_ms(), topic))
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):

@@ -28,6 +28,22 @@ async def test_what_was_heard_is_told(store: Store) -> None:
     assert (found.kind, found.state, found.topic, found.heard_ms) == ("heartbeat", "error", "http://example.org/t", 6)
 
 
+async def test_a_subscription_that_was_just_made_is_told_with_its_topic(store: Store) -> None:
+    await store.expect(REFERENCE, "one", "http://example.org/t", 4)
+    assert await store.upstreams(10) == [Upstream(REFERENCE, "one", "http://example.org/t", "", "requested", 0, 4)]
+    assert (await hear(store, "event-notification", None, 2)).missing == (1,)
+
+
+async def test_what_was_heard_before_a_subscription_was_expected_stays(store: Store) -> None:
+    """A server may send its handshake before the command that subscribes has kept anything."""
+    await store.hear(Heard(REFERENCE, "one", "handshake", "active", 0, (), 5))
+    await store.hear(Heard(REFERENCE, "one", "event-notification", "active", 1, (1,), 6))
+    await store.expect(REFERENCE, "one", "http://example.org/t", 4)
+    assert await store.upstreams(10) == [
+        Upstream(REFERENCE, "one", "http://example.org/t", "event-notification", "active", 1, 6)
+    ]
+
+
 async def test_numbers_that_did_not_come_are_missing_until_they_do(store: Store) -> None:
     await hear(store, "handshake", 0)
     assert (await hear(store, "event-notification", None, 1)).missing == ()

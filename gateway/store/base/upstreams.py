@@ -49,6 +49,10 @@ class Upstreams(Protocol):
         """Remember a notification. Of a subscription not heard of before, the events before it are not missed."""
         ...
 
+    async def expect(self, reference: str, application: str, topic: str, now_ms: int) -> None:
+        """Remember a subscription that was just made, and its topic. What was heard of it in the meantime stays."""
+        ...
+
     async def upstreams(self, missing: int) -> list[Upstream]:
         """All that were heard of, each with up to so many of the numbers that are missing."""
         ...

@@ -16,6 +16,10 @@ KEEP = (
     " application = excluded.application, topic = COALESCE(NULLIF(excluded.topic, ''), u.topic), kind = excluded.kind,"
     " state = excluded.state, events = excluded.events, complete = excluded.complete, heard_ms = excluded.heard_ms"
 )
+EXPECT = (
+    "INSERT INTO upstreams (reference, application, topic, kind, state, events, complete, heard_ms)"
+    " VALUES ($1, $2, $3, '', 'requested', 0, 0, $4) ON CONFLICT (reference) DO UPDATE SET topic = excluded.topic"
+)
 TAKE = "INSERT INTO upstream_numbers SELECT $1, unnest($2::bigint[]) ON CONFLICT DO NOTHING"
 # The number before the first one that is missing.
 COMPLETE = (
@@ -34,6 +38,9 @@ class Upstreams(Engine):
 
     async def hear(self, heard: Heard) -> None:
         await self._transact(lambda connection: _hear(connection, heard))
+
+    async def expect(self, reference: str, application: str, topic: str, now_ms: int) -> None:
+        await self._execute(EXPECT, reference, application, topic, now_ms)
 
     async def upstreams(self, missing: int) -> list[Upstream]:
         found = []

@@ -14,6 +14,10 @@ KEEP = (
     " application = excluded.application, topic = COALESCE(NULLIF(excluded.topic, ''), topic), kind = excluded.kind,"
     " state = excluded.state, events = excluded.events, complete = excluded.complete, heard_ms = excluded.heard_ms"
 )
+EXPECT = (
+    "INSERT INTO upstreams (reference, application, topic, kind, state, events, complete, heard_ms)"
+    " VALUES (?, ?, ?, '', 'requested', 0, 0, ?) ON CONFLICT (reference) DO UPDATE SET topic = excluded.topic"
+)
 TAKE = "INSERT OR IGNORE INTO upstream_numbers VALUES (?, ?)"
 # The number before the first one that is missing.
 COMPLETE = (
@@ -32,6 +36,9 @@ class Upstreams(Engine):
 
     async def hear(self, heard: Heard) -> None:
         await self._write(lambda connection: _hear(connection, heard))
+
+    async def expect(self, reference: str, application: str, topic: str, now_ms: int) -> None:
+        await self._write(lambda connection: connection.execute(EXPECT, (reference, application, topic, now_ms)))
 
     async def upstreams(self, missing: int) -> list[Upstream]:
         return await self._read(lambda connection: _all(connection, missing))
