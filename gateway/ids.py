@@ -37,7 +37,8 @@ class Ids:
         now = (self._clock() - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
         following = self._last + 1
         # A full counter runs over into the process bits, and from there into the next millisecond: still unique here.
-        self._last = max(now | self._process, following)
+        fresh = now | self._process
+        self._last = fresh if fresh > following else following
         return self._last
 
 

@@ -4,13 +4,41 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
+from collections.abc import Iterator
 from functools import cache
 
-from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client.core import CounterMetricFamily
+from prometheus_client.registry import Collector
 
-_RECEIVED = Counter("gateway_received", "Messages received, by face and what became of them", ["face", "outcome"])
-_ACCEPTED = Counter("gateway_accepted", "Events accepted, by face and event type", ["face", "type"])
-_ATTEMPTS = Counter(
+
+class _Tally(Collector):
+    """A counter of what one thread counts, once or more for each event: prometheus_client's own takes a lock and five
+    calls each time.
+    """
+
+    def __init__(self, name: str, documentation: str, labels: list[str]) -> None:
+        self._about = name, documentation, labels
+        self.counts: dict[tuple[str, ...], float] = defaultdict(float)
+        REGISTRY.register(self)
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        """What is counted."""
+        name, documentation, labels = self._about
+        yield CounterMetricFamily(name, documentation, labels=labels)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        """What was counted."""
+        for family in self.describe():
+            for labels, count in self.counts.items():
+                family.add_metric(labels, count)
+            yield family
+
+
+_RECEIVED = _Tally("gateway_received", "Messages received, by face and what became of them", ["face", "outcome"])
+_ACCEPTED = _Tally("gateway_accepted", "Events accepted, by face and event type", ["face", "type"])
+_ATTEMPTS = _Tally(
     "gateway_delivery_attempts", "Attempts at deliveries, by channel and outcome", ["channel", "outcome"]
 )
 _ATTEMPT_SECONDS = Histogram(
@@ -19,7 +47,7 @@ _ATTEMPT_SECONDS = Histogram(
     ["channel"],
     buckets=(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30),
 )
-_ENDED = Counter("gateway_deliveries_ended", "Deliveries that ended, by channel and state", ["channel", "state"])
+_ENDED = _Tally("gateway_deliveries_ended", "Deliveries that ended, by channel and state", ["channel", "state"])
 _IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process holds in memory")
 _FAILING = Gauge("gateway_endpoints_failing", "Webhook endpoints that fail and are left alone but for probes")
 _SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
@@ -44,33 +72,29 @@ _COLLECTED_BY_RECIPIENT = Counter(
 )
 _CERTIFICATE = Gauge("gateway_mesh_certificate_expiry_timestamp_seconds", "When the client certificate for MESH ends")
 
-# labels() takes a lock and builds a key on each call; the hot path asks for the same few children again and again.
-_received = cache(_RECEIVED.labels)
-_accepted = cache(_ACCEPTED.labels)
-_attempts = cache(_ATTEMPTS.labels)
+# labels() takes a lock and builds a key on each call.
 _attempt_seconds = cache(_ATTEMPT_SECONDS.labels)
-_ended = cache(_ENDED.labels)
 
 
 def received(face: str, outcome: str) -> None:
     """A face has answered a publisher; `outcome` is `accepted`, a Spine code, or `failed`."""
-    _received(face, outcome).inc()
+    _RECEIVED.counts[face, outcome] += 1
 
 
 def accepted(face: str, event_type: str) -> None:
     """An event is durable."""
-    _accepted(face, event_type).inc()
+    _ACCEPTED.counts[face, event_type] += 1
 
 
 def attempted(channel: str, outcome: str, seconds: float) -> None:
     """An attempt at a delivery has ended."""
-    _attempts(channel, outcome).inc()
+    _ATTEMPTS.counts[channel, outcome] += 1
     _attempt_seconds(channel).observe(seconds)
 
 
 def ended(channel: str, state: str, count: int = 1) -> None:
     """So many deliveries are delivered or dead."""
-    _ended(channel, state).inc(count)
+    _ENDED.counts[channel, state] += count
 
 
 def in_memory(count: int) -> None:

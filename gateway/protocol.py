@@ -7,22 +7,20 @@ is whole. So the bound has to be here, where bytes come in.
 from __future__ import annotations
 
 import asyncio
-import functools
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, cast
 
 import structlog
-from starlette.requests import ClientDisconnect
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Message, Receive, Scope
+from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 log = structlog.get_logger()
-Respond = Callable[[Scope, Receive], Awaitable[Response]]
-"""How a request is answered without ASGI's messages."""
+Respond = Callable[[Any, bytes], Awaitable[Response]]
+"""How a request is answered without ASGI's messages, when its body is there."""
 SHORT_BYTES: Final = 65_536
-"""A body up to this length is short: uvicorn reads as much of any without being asked. A shortcut has it whole."""
+"""A body up to this length is short: uvicorn reads as much of any without being asked."""
 _TOO_LARGE: Final = b"HTTP/1.1 431 Request Header Fields Too Large\r\nconnection: close\r\ncontent-length: 0\r\n\r\n"
 _MUCH: Final = 16_384
 """So many bytes are worth a system call of their own."""
@@ -57,6 +55,10 @@ class JoinedWrites:
         self.send()
         self._transport.close()
 
+    def is_closing(self) -> bool:
+        """Whether it is closed, or about to be."""
+        return self._transport.is_closing()
+
     def send(self) -> None:
         """Send what was written, unless the connection is gone meanwhile."""
         parts, self._parts, self._bytes = self._parts, [], 0
@@ -78,10 +80,13 @@ class BoundedProtocol(HttpToolsProtocol):
     _whole = True
     """Whether the request that was begun last has come to its end."""
     _timer: asyncio.TimerHandle | None = None
+    _respond: Respond | None = None
+    """What answers the request that was begun last, once its body is there."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._writes = JoinedWrites(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._writes))
+        self._shortcut = getattr(self.app, "shortcut", _no_shortcut)
         self._start_timer()
 
     def eof_received(self) -> None:
@@ -117,13 +122,23 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread, self._whole = 0, True
         self._stop_timer()
         super().on_message_complete()
+        if self._respond:
+            respond, self._respond = self._respond, None
+            self._answer(self.cycle, respond)
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        shortcut = getattr(app, "shortcut", None)
-        respond: Respond | None = shortcut(cycle.scope) if shortcut and not cycle.waiting_for_100_continue else None
-        if respond is None:
-            super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
+        if app is service_unavailable:
+            super()._start_asgi_task(cycle, _BUSY)
             return
+        respond = None if cycle.waiting_for_100_continue else self._shortcut(cycle.scope)
+        if respond is None:
+            super()._start_asgi_task(cycle, app)
+        elif cycle.more_body:
+            self._respond = respond
+        else:
+            self._answer(cycle, respond)
+
+    def _answer(self, cycle: RequestResponseCycle, respond: Respond) -> None:
         task = self.loop.create_task(_answer(cycle, respond))
         task.add_done_callback(self.tasks.discard)
         self.tasks.add(task)
@@ -145,15 +160,17 @@ class BoundedProtocol(HttpToolsProtocol):
 
 async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
     """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice."""
+    body, cycle.body = bytes(cycle.body), bytearray()
     try:
-        response = await respond(cast("Scope", cycle.scope), functools.partial(_body, cycle))
-        answer = _written(response, cycle)
+        answer = _written(await respond(cycle.scope, body), cycle)
         if cycle.flow.write_paused:
             await cycle.flow.drain()
         if not cycle.disconnected:
-            _send(cycle, answer)
-    except ClientDisconnect:
-        pass
+            cycle.response_started = cycle.response_complete = True
+            cycle.transport.write(answer)
+            if not cycle.keep_alive:
+                cycle.transport.close()
+            cycle.on_response()
     except (Exception, asyncio.CancelledError) as error:  # cancelled when the time to shut down is over
         log.error("answer", error=type(error).__name__)
         await cycle.send_500_response()
@@ -161,29 +178,12 @@ async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
         cycle.on_response = _nothing  # or the two would keep each other in memory
 
 
-def _send(cycle: RequestResponseCycle, answer: bytes) -> None:
-    cycle.response_started = cycle.response_complete = True
-    cycle.transport.write(answer)
-    cycle.message_event.set()
-    if not cycle.keep_alive:
-        cycle.transport.close()
-    cycle.on_response()
-
-
 def _nothing() -> None:
     pass
 
 
-async def _body(cycle: RequestResponseCycle) -> Message:
-    """The whole body."""
-    while cycle.more_body and not cycle.disconnected:
-        cycle.flow.resume_reading()
-        await cycle.message_event.wait()
-        cycle.message_event.clear()
-    if cycle.disconnected:
-        return {"type": "http.disconnect"}
-    body, cycle.body = bytes(cycle.body), bytearray()
-    return {"type": "http.request", "body": body, "more_body": False}
+def _no_shortcut(_: object) -> None:
+    """That of an application that has none."""
 
 
 def _written(response: Response, cycle: RequestResponseCycle) -> bytes:
@@ -195,10 +195,7 @@ def _written(response: Response, cycle: RequestResponseCycle) -> bytes:
     headers = [*cycle.default_headers, *response.raw_headers]
     if not cycle.keep_alive:
         headers.append((b"connection", b"close"))
-    parts = [STATUS_LINE[response.status_code]]
-    for name, value in headers:
-        parts += name, b": ", value, b"\r\n"
-    head = b"".join(parts)
-    if head.count(b"\n") != len(headers) + 1 or b"\0" in head:
+    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    if lines.count(b"\n") != len(headers) or b"\0" in lines:
         raise ValueError("not a header")
-    return b"".join((head, b"\r\n", response.body))
+    return b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], lines, bytes(response.body))

@@ -78,16 +78,15 @@ class Guarded:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         with contextlib.suppress(ClientDisconnect):
-            response = await self.respond(scope, receive)
+            response = await self.respond(Request(scope, receive))
             await response(scope, receive, send)
 
-    async def respond(self, scope: Scope, receive: Receive) -> Response:
+    async def respond(self, request: Request) -> Response:
         """The answer.
 
         Raises:
             ClientDisconnect: nobody waits for it any more.
         """
-        request = Request(scope, receive)
         try:
             response = await self._handler(request)
         except ClientDisconnect:
@@ -95,7 +94,7 @@ class Guarded:
         except Exception as error:
             response = self._guard.answer(self._action, request, error)
         if self._guard.mark:
-            response.raw_headers += self._guard.mark(scope)
+            response.raw_headers += self._guard.mark(request.scope)
         return response
 
 

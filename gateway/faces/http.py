@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect, HTTPConnection, Request
+from starlette.responses import Response
+from starlette.types import Scope
 
 from gateway.clock import instant_ms, now_ms
 from gateway.errors import Refusal
@@ -26,6 +28,22 @@ SYNTAXES: dict[str, Syntax] = {
 }
 _DRAINED = 8
 """How many times the limit is read on and thrown away, so that a sender in the middle of its body hears the answer."""
+
+
+class WholeRequest(Request):
+    """A request whose body is there: nothing is left to receive."""
+
+    def __init__(self, scope: Scope, whole: bytes) -> None:
+        HTTPConnection.__init__(self, scope)
+        self.whole = whole
+
+
+class RawResponse(Response):
+    """A response whose headers, but for its length, are bytes already: Starlette writes and looks for each anew."""
+
+    def __init__(self, body: bytes, status: int, *headers: tuple[bytes, bytes]) -> None:
+        self.status_code, self.body, self.background = status, body, None
+        self.raw_headers = [(b"content-length", b"%d" % len(body)), *headers]
 
 
 def media_type(header: str) -> str:
@@ -68,12 +86,8 @@ def has_body(request: Request) -> bool:
 
 def body_size(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """How long a body is by its head; None when that does not say."""
-    for name, value in headers:
-        if name == b"content-length" and value.isdigit():
-            return int(value)
-        if name == b"transfer-encoding":
-            return None
-    return 0
+    named = dict(headers)
+    return None if b"transfer-encoding" in named else int(named.get(b"content-length", b"0"))
 
 
 def plain_headers(request: Request) -> dict[str, str]:
@@ -87,6 +101,15 @@ async def read_body(request: Request, limit: int) -> bytes:
     Raises:
         Refusal: it is empty, or larger than `limit` bytes.
     """
+    body = request.whole if isinstance(request, WholeRequest) else await _read(request, limit)
+    if len(body) > limit:
+        raise _too_large(limit)
+    if not body:
+        raise Refusal.because("INVALID_REQUEST_MESSAGE", "the body is empty")
+    return body
+
+
+async def _read(request: Request, limit: int) -> bytes:
     if (body_size(request.scope["headers"]) or 0) > limit * _DRAINED:
         raise _too_large(limit)
     chunks, size, more = [], 0, True
@@ -102,8 +125,6 @@ async def read_body(request: Request, limit: int) -> bytes:
             break
     if size > limit:
         raise _too_large(limit)
-    if not size:
-        raise Refusal.because("INVALID_REQUEST_MESSAGE", "the body is empty")
     return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 

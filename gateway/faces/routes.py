@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard, Guarded
-from gateway.faces.http import body_size
+from gateway.faces.http import WholeRequest, body_size
 from gateway.faces.load import Load, refused
 from gateway.faces.mns.acknowledgement import ProcessMessage
 from gateway.faces.mns.routes import Mns
@@ -41,23 +41,25 @@ class Faces:
         claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
         mns = Mns(parts, claim_check)
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
+        self._shortcuts = {route: functools.partial(self._respond, busy) for route, busy in self._busy.items()}
         self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
         routes = [*_nems_routes(parts), *_r4_routes(parts, claim_check), *_oauth_routes(parts), *mns.routes]
         self._router = Router(routes, redirect_slashes=False)
 
     def shortcut(self, scope: Scope) -> Respond | None:
         """How a request to one of the busiest routes is answered, if its body is short; None for any other."""
-        busy = self._busy.get((scope["method"], scope["path"]))
-        size = body_size(scope["headers"]) if busy else None
-        if busy is None or size is None or size > SHORT_BYTES:
-            return None
-        return functools.partial(self._respond, busy, size)
+        respond = self._shortcuts.get((scope["method"], scope["path"]))
+        if respond:
+            size = body_size(scope["headers"])
+            return respond if size is not None and size <= SHORT_BYTES else None
+        return None
 
-    async def _respond(self, busy: Guarded, size: int, scope: Scope, receive: Receive) -> Response:
+    async def _respond(self, busy: Guarded, scope: Scope, body: bytes) -> Response:
+        size = len(body)
         if size and not self._load.take(size):
-            return await busy.respond(scope, refused)
+            return await busy.respond(Request(scope, refused))
         try:
-            return await busy.respond(scope, receive)
+            return await busy.respond(WholeRequest(scope, body))
         finally:
             self._load.give_back(size)
 

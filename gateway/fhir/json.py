@@ -95,9 +95,12 @@ def _refuse_repeats(body: bytes, resource: dict[str, Any]) -> None:
     Every quote of the text is written again, unless a member was lost. With other escapes than that of a quote,
     Python's own decoder looks at each object.
     """
+    again = _ENCODER.encode(resource)
+    if again == body:
+        return
     escapes = body.count(b"\\")
     only_quotes = not escapes or escapes == body.count(b'\\"')
-    if only_quotes and body.count(b'"') == _ENCODER.encode(resource).count(b'"'):
+    if only_quotes and body.count(b'"') == again.count(b'"'):
         return
     json.loads(body, object_pairs_hook=_refuse_repeat)
 

@@ -26,7 +26,7 @@ _ZONE: Final = r"(?:Z|[+-](?:0\d|1[0-3]):[0-5]\d|[+-]14:00)"
 _ANY_ZONE: Final = r"[+-]\d\d:\d\d"
 _URI: Final = f"{_INK}+"
 
-_FORMS: Final = {
+FORMS: Final = {
     "base64Binary": r"\s*(?:[0-9A-Za-z+/=]{4}\s*)+",
     "canonical": _URI,
     "code": f"{_INK}+(?:[ \t\r\n]{_INK}+)*",
@@ -76,7 +76,7 @@ def _is_xhtml(value: Any) -> bool:
 
 
 CHECKS: Final[dict[str, Check]] = {
-    **{name: re.compile(form, re.ASCII).fullmatch for name, form in _FORMS.items()},
+    **{name: re.compile(form, re.ASCII).fullmatch for name, form in FORMS.items()},
     "boolean": _is_boolean,
     "decimal": _is_decimal,
     "integer": _whole(-_MAX_INTEGER - 1),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any
@@ -13,6 +14,9 @@ from gateway.store.base import InboxMessage
 from gateway.subscriptions.subscription import Entry, Subscription, Terms, terms_of
 
 Row = tuple[Any, ...]
+_columns = operator.attrgetter(
+    "row_id", "received_ms", "face", "application", "id", "source", "type", "time", "subject", "dataref", "versionid"
+)
 _encoder = msgspec.json.Encoder()
 _decode = msgspec.json.decode
 
@@ -46,10 +50,11 @@ def json_text(value: object) -> str:
 
 def event_row(event: Event) -> Row:
     """The row of the table events."""
-    return (
-        event.row_id, event.received_ms, event.face, event.application, event.id, event.source, event.type, event.time,
-        event.subject, event.dataref, event.versionid, json_text(event.filtering), json_text(event.warnings),
-    )  # fmt: skip
+    return *_columns(event), json_text(event.filtering), json_text(event.warnings)
+
+
+original_row = operator.attrgetter("row_id", "original.form", "original.media_type", "original.body")
+"""The row of the table originals, of an event."""
 
 
 def event_of(row: Row) -> Event:

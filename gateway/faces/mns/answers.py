@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from gateway.errors import Issue
+from gateway.faces.http import RawResponse
 
 NOT_AUTHORISED: Final = "User is not authorized to handle the requested event type"
 NO_RIGHTS: Final = "Unauthorised"
@@ -40,7 +41,7 @@ ERRORS: Final = {
 
 def answer(value: object, status: int = 200, media_type: str = _MEDIA_TYPE) -> Response:
     """`value` as JSON."""
-    return Response(_encode(value), status, media_type=media_type)
+    return RawResponse(_encode(value), status, (b"content-type", media_type.encode()))
 
 
 def refusal_response(_: Request, issues: Sequence[Issue], headers: dict[str, str]) -> Response:

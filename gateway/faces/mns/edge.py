@@ -22,8 +22,11 @@ class Correlation:
         self._process, self._requests = secrets.token_hex(8).encode(), itertools.count()
 
     def __call__(self, scope: Scope) -> list[tuple[bytes, bytes]]:
-        own = [(b"x-amzn-requestid", b"%s%016x" % (self._process, next(self._requests)))]
-        return own + [(name, value) for name, value in scope["headers"] if name == _CORRELATION][:1]
+        marks = [(b"x-amzn-requestid", b"%s%016x" % (self._process, next(self._requests)))]
+        given = dict(scope["headers"]).get(_CORRELATION)
+        if given is not None:
+            marks.append((_CORRELATION, given))
+        return marks
 
 
 def require_correlation(headers: Mapping[str, str]) -> None:

@@ -71,8 +71,9 @@ def read_event(body: bytes, named: str) -> dict[str, Any]:
     event = read_object(body)
     if issues := _ISSUES[_FORMS[named]](event):
         raise Refusal(issues)
-    if event.get("filtering"):
-        event["filtering"] = {name: value for name, value in event["filtering"].items() if value is not None}
+    filtering = event.get("filtering")
+    if filtering and None in filtering.values():
+        event["filtering"] = {name: value for name, value in filtering.items() if value is not None}
     return event
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from typing import Protocol
+from collections.abc import Awaitable, Collection, Mapping, Sequence
+from typing import Final, Protocol
 
 import msgspec
 
@@ -40,6 +40,9 @@ class Kept(msgspec.Struct, frozen=True):
     numbers: Mapping[int, int] = {}
 
 
+_KEPT: Final = Kept()
+
+
 def begins(acceptance: Acceptance, delivery: Delivery, *, blocked: bool) -> tuple[DeliveryState, int]:
     """The state of a new delivery, and when that ends; `blocked` says that another in its order is before it."""
     if blocked or delivery.id in acceptance.held:
@@ -50,13 +53,15 @@ def begins(acceptance: Acceptance, delivery: Delivery, *, blocked: bool) -> tupl
 
 def kept(acceptance: Acceptance, numbers: Mapping[int, int]) -> Kept:
     """An event that is kept, of whose deliveries those that are NUMBERED have these numbers."""
+    if not numbers:
+        return _KEPT
     return Kept(numbers={one.id: numbers[one.id] for one in acceptance.deliveries if one.form in NUMBERED})
 
 
 class Events(Protocol):
     """Keeps events."""
 
-    async def accept(self, acceptance: Acceptance) -> Kept:
+    def accept(self, acceptance: Acceptance) -> Awaitable[Kept]:
         """Keep an event with its deliveries; nothing of them is kept when it is to be kept once and is there already.
         The message of the own mailbox is remembered either way; one that is remembered already makes no other event.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from collections.abc import Mapping, Sequence
 
@@ -30,10 +31,10 @@ NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.
 class Events(Engine):
     """Keeps events."""
 
-    async def accept(self, acceptance: Acceptance) -> Kept:
+    def accept(self, acceptance: Acceptance) -> asyncio.Future[Kept]:
         if self._writer.crowded:
             raise Unavailable("too many events wait to be stored")
-        return await self._write_item(_accept_all, acceptance)
+        return self._write_item(_accept_all, acceptance)
 
     async def events(self, limit: int) -> list[Event]:
         return await self._read(lambda connection: newest(connection, limit))
@@ -51,7 +52,7 @@ def _accept_all(connection: sqlite3.Connection, group: Sequence[Acceptance]) -> 
     new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
     events = [one.event for one in new]
     connection.executemany(ADD_EVENT, map(rows.event_row, events))
-    connection.executemany(ADD_ORIGINAL, [_original_row(event) for event in events])
+    connection.executemany(ADD_ORIGINAL, map(rows.original_row, events))
     connection.executemany(ADD_HASH, [(hashes[one.event.id], one.event.row_id) for one in new if one.once])
     numbers = add_deliveries(connection, new)
     return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
@@ -76,8 +77,3 @@ def _fate(connection: sqlite3.Connection, one: Acceptance, names: dict[Name, int
     if one.once:
         names[name] = first
     return None
-
-
-def _original_row(event: Event) -> rows.Row:
-    original = event.original
-    return event.row_id, original.form, original.media_type, original.body
