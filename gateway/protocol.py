@@ -12,7 +12,6 @@ from typing import Any, Final, cast
 
 import structlog
 from starlette.responses import PlainTextResponse, Response
-from starlette.types import Scope
 from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
@@ -139,9 +138,7 @@ class BoundedProtocol(HttpToolsProtocol):
             self._answer(cycle, respond)
 
     def _answer(self, cycle: RequestResponseCycle, respond: Respond) -> None:
-        task = self.loop.create_task(_answer(cycle, respond))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+        self.tasks.add(self.loop.create_task(_answer(cycle, respond, self.tasks)))
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():
@@ -158,8 +155,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
-    """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice."""
+async def _answer(cycle: RequestResponseCycle, respond: Respond, tasks: set[asyncio.Task[None]]) -> None:
+    """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice; this task is
+    one of `tasks` until then.
+    """
     body, cycle.body = bytes(cycle.body), bytearray()
     try:
         answer = _written(await respond(cycle.scope, body), cycle)
@@ -176,6 +175,7 @@ async def _answer(cycle: RequestResponseCycle, respond: Respond) -> None:
         await cycle.send_500_response()
     finally:
         cycle.on_response = _nothing  # or the two would keep each other in memory
+        tasks.discard(asyncio.current_task())
 
 
 def _nothing() -> None:

@@ -29,7 +29,7 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
         if message["type"] == "http.disconnect":
             return
         more = message["more_body"]
-    await PlainTextResponse("well")(scope, receive, send)
+    await PlainTextResponse("by ASGI")(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -56,10 +56,10 @@ class Quickly:
         self.asked = 0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        await PlainTextResponse("by ASGI")(scope, receive, send)
+        await application(scope, receive, send)
 
     def shortcut(self, scope: Scope) -> Respond | None:
-        return self._respond if scope["method"] == "POST" else None
+        return self._respond if scope["method"] == "POST" and (b"content-length", b"3") in scope["headers"] else None
 
     async def _respond(self, _: Scope, body: bytes) -> Response:
         self.asked += 1

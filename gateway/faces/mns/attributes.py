@@ -75,7 +75,8 @@ _TEXTS: Final = {name: attribute for name, attribute in CLOUDEVENT.items() if at
 _are_right: Final = re.compile("\n".join(f"(?:{one.form})" for one in _TEXTS.values()), re.ASCII).fullmatch
 _texts: Final = operator.itemgetter(*_TEXTS)
 # What stands for an attribute that is left out: for one that may be, what is right in any form.
-_LEFT_OUT: Final[dict[str, Any]] = {name: "" if one.required else "a:a" for name, one in _TEXTS.items()} | {"filtering": {}}
+_LEFT_OUT: Final[dict[str, Any]] = {name: "" if one.required else "a:a" for name, one in _TEXTS.items()}
+_LEFT_OUT["filtering"] = {}
 
 _ASID_SYSTEM: Final = re.escape("https://fhir.nhs.uk/Id/nhsSpineASID")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Collection, Iterator, Mapping, Sequence
 from typing import Any
 
 from msgspec.structs import replace
@@ -100,12 +100,12 @@ class Events(Engine):
         self._accepting: Group[Acceptance, Kept] = Group(self._accept, self._max_waiting)
         self._closing.push_async_callback(self._accepting.close)
 
-    async def accept(self, acceptance: Acceptance) -> Kept:
+    def accept(self, acceptance: Acceptance) -> Awaitable[Kept]:
         if self._accepting.crowded:
             raise Unavailable("too many events wait to be stored")
         if inbox := acceptance.inbox:
-            return await self._transact(lambda connection: self._accept_with_inbox(connection, acceptance, inbox))
-        return await self._accepting.submit(acceptance)
+            return self._transact(lambda connection: self._accept_with_inbox(connection, acceptance, inbox))
+        return self._accepting.submit(acceptance)
 
     async def events(self, limit: int) -> list[Event]:
         return [rows.event_of(row) for row in await self._fetch(NEWEST, limit)]
