@@ -18,7 +18,7 @@ from gateway.events import Face
 log = structlog.get_logger()
 Handler = Callable[[Request], Awaitable[Response]]
 Refuse = Callable[[Request, Sequence[Issue], dict[str, str]], Response]
-Mark = Callable[[Scope], Iterable[tuple[bytes, bytes]]]
+Mark = Callable[[Request], Iterable[tuple[bytes, bytes]]]
 # What goes with an answer 401 (RFC 6750, section 3), by the reason.
 _CHALLENGES: Final[Mapping[str, str]] = {
     "TOKEN_MISSING": "Bearer",
@@ -94,7 +94,7 @@ class Guarded:
         except Exception as error:
             response = self._guard.answer(self._action, request, error)
         if self._guard.mark:
-            response.raw_headers += self._guard.mark(request.scope)
+            response.raw_headers += self._guard.mark(request)
         return response
 
 

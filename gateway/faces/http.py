@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Literal
 
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
@@ -36,6 +36,24 @@ class WholeRequest(Request):
     def __init__(self, scope: Scope, whole: bytes) -> None:
         HTTPConnection.__init__(self, scope)
         self.whole = whole
+        self._once = _Headers(scope["headers"])
+
+    @property
+    def headers(self) -> _Headers:  # type: ignore[override]
+        """The headers, to be asked for in lower case."""
+        return self._once
+
+
+class _Headers(dict[str, str]):
+    """Headers, the first of each, read once: Starlette reads all of them for each that is asked for."""
+
+    def __init__(self, raw: Sequence[tuple[bytes, bytes]]) -> None:
+        super().__init__({name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(raw)})
+        self._raw = raw
+
+    def getlist(self, name: str) -> list[str]:
+        """All of that name."""
+        return [value.decode("latin-1") for known, value in self._raw if known.decode("latin-1") == name.lower()]
 
 
 class RawResponse(Response):
@@ -88,11 +106,6 @@ def body_size(headers: Iterable[tuple[bytes, bytes]]) -> int | None:
     """How long a body is by its head; None when that does not say."""
     named = dict(headers)
     return None if b"transfer-encoding" in named else int(named.get(b"content-length", b"0"))
-
-
-def plain_headers(request: Request) -> dict[str, str]:
-    """The headers by their names in lower case, the last of each: read once, where Starlette reads all for each."""
-    return {name.decode("latin-1"): value.decode("latin-1") for name, value in request.scope["headers"]}
 
 
 async def read_body(request: Request, limit: int) -> bytes:

@@ -6,12 +6,13 @@ import itertools
 import secrets
 from collections.abc import Mapping
 
-from starlette.types import Scope
+from starlette.requests import Request
 
 from gateway.errors import Refusal
 
 CORRELATION = "X-Correlation-ID"
-_CORRELATION = CORRELATION.lower().encode()
+_NAME = CORRELATION.lower()
+_NAME_BYTES = _NAME.encode()
 
 
 class Correlation:
@@ -21,11 +22,11 @@ class Correlation:
         # Random once and counted from there: asking the system for each took longer than all the rest here.
         self._process, self._requests = secrets.token_hex(8).encode(), itertools.count()
 
-    def __call__(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+    def __call__(self, request: Request) -> list[tuple[bytes, bytes]]:
         marks = [(b"x-amzn-requestid", b"%s%016x" % (self._process, next(self._requests)))]
-        given = dict(scope["headers"]).get(_CORRELATION)
+        given = request.headers.get(_NAME)
         if given is not None:
-            marks.append((_CORRELATION, given))
+            marks.append((_NAME_BYTES, given.encode("latin-1")))
         return marks
 
 
@@ -35,5 +36,5 @@ def require_correlation(headers: Mapping[str, str]) -> None:
     Raises:
         Refusal: MISSING_OR_INVALID_HEADER.
     """
-    if not headers.get(CORRELATION.lower(), "").strip():
+    if not headers.get(_NAME, "").strip():
         raise Refusal.because("MISSING_OR_INVALID_HEADER", f"Please provide a valid {CORRELATION}", CORRELATION)

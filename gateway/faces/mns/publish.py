@@ -12,7 +12,7 @@ from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
 from gateway.errors import Refusal
 from gateway.events import CLOUDEVENT, Form, Original
-from gateway.faces.http import media_type, plain_headers, read_body, require_plain
+from gateway.faces.http import media_type, read_body, require_plain
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
 from gateway.faces.mns.attributes import cloudevent_issues, issue, v1_issues
 from gateway.faces.mns.edge import require_correlation
@@ -36,7 +36,7 @@ class Publish:
 
     async def __call__(self, request: Request) -> Response:
         """200 with the publisher's id once the event is durable."""
-        headers = plain_headers(request)
+        headers = request.headers
         application = self._bearer.authenticate(headers)
         if not application.may_publish_any:
             raise Refusal.because("ACCESS_DENIED", NO_RIGHTS)
