@@ -11,8 +11,8 @@ from gateway.store.sqlite.engine import Engine
 ADD = "INSERT OR IGNORE INTO answers VALUES (?, ?, ?, ?, ?, ?)"
 OF = "SELECT * FROM answers WHERE event_id = ? ORDER BY answer_id"
 NAMED = (
-    "SELECT h.row_id FROM event_hashes h JOIN events e ON e.id = h.row_id WHERE h.hash = ? AND e.event_id = ?"
-    " ORDER BY h.row_id DESC"
+    "SELECT id FROM events WHERE id IN (SELECT row_id FROM event_hashes WHERE hash = ?1"
+    " UNION ALL SELECT row_id FROM new_event_hashes WHERE hash = ?1) AND event_id = ?2 ORDER BY id DESC"
 )
 
 

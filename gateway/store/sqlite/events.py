@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
 
 from gateway.errors import Unavailable
 from gateway.events import Event
@@ -14,54 +19,75 @@ from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.deliveries import add_deliveries
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
+from gateway.store.sqlite.names import Name, Names, place
 
-Name = tuple[str, str, str]
-"""A publisher's id of an event, its source, and the application."""
-
+log = structlog.get_logger()
+STEP: Final = 512
+"""So many hashes go into the index in one transaction, which takes a few milliseconds."""
+PAUSE_SECONDS: Final = 5.0
+"""How long it is until this is tried again when the database refused."""
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
-ADD_HASH = "INSERT INTO event_hashes VALUES (?, ?)"
-NAMED = (
-    "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
-    " WHERE h.hash IN (SELECT value FROM json_each(?)) AND h.row_id >= ? ORDER BY h.row_id"
-)
 NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
 
 class Events(Engine):
     """Keeps events."""
 
+    def __init__(self, path: Path, max_waiting: int = 10_000) -> None:
+        super().__init__(path, max_waiting)
+        self._names = Names()
+        self._placing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        await super().open()
+        await self._write(self._names.load)
+        self._closing.push_async_callback(self._stop_placing)
+
     def accept(self, acceptance: Acceptance) -> asyncio.Future[Kept]:
         if self._writer.crowded:
             raise Unavailable("too many events wait to be stored")
-        return self._write_item(_accept_all, acceptance)
+        if self._names.are_many and (self._placing is None or self._placing.done()):
+            self._placing = asyncio.create_task(self._place(), name="place-names")
+        return self._write_item(self._accept_all, acceptance)
 
     async def events(self, limit: int) -> list[Event]:
         return await self._read(lambda connection: newest(connection, limit))
+
+    def _accept_all(self, connection: sqlite3.Connection, group: Sequence[Acceptance]) -> list[Kept]:
+        hashes = {one.event.id: hash_of(one.event.id) for one in group if one.once}
+        since = min((one.since for one in group if one.once), default=0)
+        names = self._names.find(connection, hashes.values(), since)
+        fates = [_fate(connection, one, names) for one in group]
+        new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
+        events = [one.event for one in new]
+        connection.executemany(ADD_EVENT, map(rows.event_row, events))
+        connection.executemany(ADD_ORIGINAL, map(rows.original_row, events))
+        self._names.add(connection, [(one.event.row_id, hashes[one.event.id]) for one in new if one.once])
+        numbers = add_deliveries(connection, new)
+        return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
+
+    async def _place(self) -> None:
+        """Put the hashes that are new into the index, step by step, so that nobody waits for long."""
+        try:
+            new = await self._write(self._names.load)
+            for start in range(0, len(new), STEP):
+                step = new[start : start + STEP]
+                await self._write(functools.partial(place, new=step))
+                self._names.forget(step)
+        except Unavailable as error:
+            log.warning("place-names", why=str(error))
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _stop_placing(self) -> None:
+        if self._placing:
+            self._placing.cancel()
+            await asyncio.wait([self._placing])
 
 
 def newest(connection: sqlite3.Connection, limit: int) -> list[Event]:
     """The newest events, newest first."""
     return [rows.event_of(row) for row in connection.execute(NEWEST, (limit,))]
-
-
-def _accept_all(connection: sqlite3.Connection, group: Sequence[Acceptance]) -> list[Kept]:
-    hashes = {one.event.id: hash_of(one.event.id) for one in group if one.once}
-    names = _names(connection, hashes, min((one.since for one in group if one.once), default=0))
-    fates = [_fate(connection, one, names) for one in group]
-    new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
-    events = [one.event for one in new]
-    connection.executemany(ADD_EVENT, map(rows.event_row, events))
-    connection.executemany(ADD_ORIGINAL, map(rows.original_row, events))
-    connection.executemany(ADD_HASH, [(hashes[one.event.id], one.event.row_id) for one in new if one.once])
-    numbers = add_deliveries(connection, new)
-    return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
-
-
-def _names(connection: sqlite3.Connection, hashes: Mapping[str, int], since: int) -> dict[Name, int]:
-    """The row ids, not under `since`, of the newest events that have one of these ids, and source and application."""
-    found = connection.execute(NAMED, (rows.json_text(list(hashes.values())), since)) if hashes else ()
-    return {(event_id, source, application): row_id for row_id, event_id, source, application in found}
 
 
 def _fate(connection: sqlite3.Connection, one: Acceptance, names: dict[Name, int]) -> Kept | None:

@@ -37,6 +37,7 @@ ERASE = (
     "DELETE FROM deliveries WHERE event_id = ?1",
     "DELETE FROM originals WHERE event_id = ?1",
     "DELETE FROM event_hashes WHERE row_id = ?1 AND hash = (SELECT hash_of(event_id) FROM events WHERE id = ?1)",
+    "DELETE FROM new_event_hashes WHERE row_id = ?1",
     "DELETE FROM answers WHERE event_id = ?1",
     "DELETE FROM events WHERE id = ?1",
 )

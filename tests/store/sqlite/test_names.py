@@ -1,0 +1,145 @@
+"""Events that come twice are found, wherever the hashes of their ids are: new, on their way, or in the index."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from gateway.errors import Unavailable
+from gateway.store.base import Acceptance, Cutoffs
+from gateway.store.sqlite import SqliteStore, events, names
+from tests.samples import delivery, event
+
+
+@pytest.fixture(autouse=True)
+def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(names, "MANY", 20)
+    monkeypatch.setattr(events, "STEP", 3)
+
+
+@pytest.fixture
+async def store(tmp_path: Path) -> AsyncIterator[SqliteStore]:
+    opened = SqliteStore(tmp_path / "gateway.db")
+    await opened.open()
+    yield opened
+    await opened.close()
+
+
+async def accept(store: SqliteStore, number: int, **changed: str) -> int | None:
+    """Accept an event once; the row id of the one that was there already."""
+    return (await store.accept(Acceptance(event(id=f"id-{number}", **changed), [], once=True))).first
+
+
+def counts(path: Path) -> tuple[int, int]:
+    """How many hashes are new, and how many in the index."""
+    with contextlib.closing(sqlite3.connect(path / "gateway.db")) as connection:
+        (new,) = connection.execute("SELECT COUNT(*) FROM new_event_hashes").fetchone()
+        (placed,) = connection.execute("SELECT COUNT(*) FROM event_hashes").fetchone()
+    return new, placed
+
+
+async def placed(store: SqliteStore) -> None:
+    """Wait until what is many has gone into the index."""
+    if store._placing:
+        await asyncio.wait([store._placing])
+
+
+async def test_what_comes_twice_is_found_before_while_and_after_it_goes_into_the_index(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    for number in range(100):
+        assert await accept(store, number) is None
+        assert await accept(store, number // 2) is not None
+    await placed(store)
+    new, in_index = counts(tmp_path)
+    assert new + in_index == 100
+    assert new < 40 < in_index
+    found = await asyncio.gather(*(accept(store, number) for number in range(100)))
+    assert None not in found
+    assert len(set(found)) == 100
+
+
+async def test_what_is_new_is_known_after_a_restart(tmp_path: Path) -> None:
+    for turn in range(3):
+        store = SqliteStore(tmp_path / "gateway.db")
+        await store.open()
+        found = [await accept(store, number) for number in range(30)]
+        assert [one is None for one in found] == [turn == 0] * 30
+        await store.close()
+
+
+async def test_the_same_id_of_another_source_is_another_event(store: SqliteStore) -> None:
+    for number in range(30):
+        assert await accept(store, number) is None
+        assert await accept(store, number, source="another") is None
+    await placed(store)
+    for number in range(30):
+        assert await accept(store, number) != await accept(store, number, source="another")
+
+
+async def test_an_event_that_was_not_kept_does_not_hide_the_next(store: SqliteStore) -> None:
+    one = event(id="id-1")
+    twin = delivery(one)
+    with pytest.raises(Unavailable):
+        await store.accept(Acceptance(one, [twin, twin], once=True))
+    assert await accept(store, 1) is None
+    assert await accept(store, 1) is not None
+
+
+async def test_an_event_is_found_by_its_id_for_its_answers(store: SqliteStore) -> None:
+    for number in range(50):
+        await accept(store, number)
+    await placed(store)
+    assert [len(await store.events_named(f"id-{number}")) for number in range(50)] == [1] * 50
+
+
+async def test_while_the_database_refuses_repeats_are_found_all_the_same(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    monkeypatch.setattr(events, "PAUSE_SECONDS", 0.1)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(events, "place", full)
+        assert [await accept(store, number) for number in range(50)] == [None] * 50
+        assert None not in [await accept(store, number) for number in range(50)]
+    assert counts(tmp_path) == (50, 0)
+    await placed(store)
+    assert await accept(store, 1) is not None
+    await placed(store)
+    assert counts(tmp_path) == (0, 50)
+
+
+async def test_what_is_erased_leaves_no_hash(store: SqliteStore, tmp_path: Path) -> None:
+    for number in range(50):
+        await accept(store, number)
+    await placed(store)
+    forever = 1 << 42
+    erased = await store.erase(Cutoffs(forever, {}, forever), 0, 100)
+    assert (erased.events, counts(tmp_path)) == (50, (0, 0))
+    assert await accept(store, 1) is None
+
+
+@settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=30), max_size=12))
+def test_of_any_events_each_is_kept_once(tmp_path_factory: pytest.TempPathFactory, groups: list[list[int]]) -> None:
+    async def run() -> None:
+        store = SqliteStore(tmp_path_factory.mktemp("any") / "gateway.db")
+        await store.open()
+        kept: set[int] = set()
+        for group in groups:
+            found = await asyncio.gather(*(accept(store, number) for number in group))
+            fresh = [number for number, first in zip(group, found, strict=True) if first is None]
+            assert sorted(fresh) == sorted(set(group) - kept)
+            kept.update(group)
+        await store.close()
+
+    asyncio.run(run())
