@@ -133,6 +133,9 @@ def test_the_same_by_http(gateway: Gateway, listener: Listener) -> None:
         found = http.get("/deliveries", params={"subscription": subscription}).json()
         assert found["count"] == len(found["deliveries"]) == COUNT
         first, second, third = (one["id"] for one in found["deliveries"])
+        pages = [http.get("/deliveries", params={"limit": 2, "after": after}).json() for after in ("", second, third)]
+        assert [page["count"] for page in pages] == [COUNT] * 3
+        assert [[one["id"] for one in page["deliveries"]] for page in pages] == [[first, second], [third], []]
         assert http.get(f"/deliveries/{first}").json()["state"] == "dead"
         dry = http.post("/deliveries/$replay", json={"subscription": subscription, "dry_run": True})
         assert dry.json() == {"found": COUNT, "done": 0}
@@ -145,6 +148,12 @@ def test_the_same_by_http(gateway: Gateway, listener: Listener) -> None:
             if http.get("/deliveries").json()["count"] == 0:
                 break
         assert {http.get(f"/deliveries/{one}").json()["replays"] for one in (first, second)} == {1}
+
+
+@pytest.mark.parametrize("query", ["after=x", "limit=0", "limit=1001", "colour=red"])
+def test_a_page_that_cannot_be_understood_is_refused(gateway: Gateway, query: str) -> None:
+    with operators(gateway) as http:
+        assert http.get(f"/deliveries?{query}").status_code in {400, 422}
 
 
 @pytest.mark.parametrize(

@@ -284,13 +284,12 @@ class Dispatcher:
 
     def _recorded(self, claimed: Claimed, verdict: Verdict, seconds: float, recorded: asyncio.Future[None]) -> None:
         self._recording.discard(recorded)
+        self._let_go(claimed)
         delivery, attempt = claimed.delivery, verdict.attempt
         if recorded.cancelled():
-            self._let_go(claimed)
             return
         if error := recorded.exception():  # the lease will end and the delivery be tried again
             log.error("record", delivery_id=ids.show(delivery.id), error=type(error).__name__)
-        self._let_go(claimed)
         metrics.attempted(delivery.channel, attempt.outcome, seconds)
         if verdict.state in {"delivered", "dead"}:
             metrics.ended(delivery.channel, verdict.state)

@@ -6,7 +6,7 @@ import hmac
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Depends, Header, HTTPException, Query
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from gateway import letters
 from gateway.clock import now_ms
@@ -43,6 +43,13 @@ class Filter(BaseModel):
         return [letters.delivery_id(one) for one in self.ids]
 
 
+class Page(Filter):
+    """Which deliveries: as many as `limit`, from the one after that of the id `after`."""
+
+    after: str = ""
+    limit: int = Field(_LIMIT, ge=1, le=_LIMIT)
+
+
 class Change(Filter):
     """What is to be changed; with `dry_run` it is only counted."""
 
@@ -72,11 +79,12 @@ def router(store: Store, token: str) -> APIRouter:
 def _add_deliveries(routes: APIRouter, store: Store) -> None:
     @routes.get("/deliveries")
     async def found(
-        which: Annotated[Filter, Query()],
+        which: Annotated[Page, Query()],
     ) -> dict[str, Any]:
-        """Deliveries, dead ones unless `state` says otherwise: how many, and the first thousand."""
+        """Deliveries, dead ones unless `state` says otherwise: how many in all, and a page of them."""
         selected = _asked(which.selection)
-        told = await store.deliveries(selected, _LIMIT)
+        after = _asked(lambda: letters.delivery_id(which.after)) if which.after else 0
+        told = await store.deliveries(selected, which.limit, after)
         return {"count": await store.count_deliveries(selected), "deliveries": [delivery_shown(one) for one in told]}
 
     @routes.get("/deliveries/{identity}")
