@@ -9,8 +9,9 @@ from gateway.faces.http import body_size
 
 
 class Load:
-    """Counts the bodies of requests from their heads to their answers: up to `room` bytes in all. A head that says how
-    long its body is is believed, up to `largest`; otherwise parts are counted as they come.
+    """Counts the bodies of requests from their heads to their answers, those that the two publish routes get whole from
+    when they are: up to `room` bytes in all. A head that says how long its body is is believed, up to `largest`;
+    otherwise parts are counted as they come.
     """
 
     def __init__(self, room: int, largest: int) -> None:

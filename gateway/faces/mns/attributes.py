@@ -54,7 +54,7 @@ def _is_filter(value: Any) -> bool:
 
 
 # A space is in no name or link; what has one could not go out as an id or a URL in every form.
-_NAME: Final = r"[^\s\x00-\x1f]{1,512}"
+_NAME: Final = r"(?u:[^\s\x00-\x1f]{1,512})"
 _LINK: Final = r"[A-Za-z][A-Za-z0-9+.-]*:" + _URI_CHARACTERS
 
 CLOUDEVENT: Final[Mapping[str, Attribute]] = {

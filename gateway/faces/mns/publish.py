@@ -72,7 +72,7 @@ def read_event(body: bytes, named: str) -> dict[str, Any]:
     if issues := _ISSUES[_FORMS[named]](event):
         raise Refusal(issues)
     filtering = event.get("filtering")
-    if filtering and None in filtering.values():
+    if type(filtering) is dict and None in filtering.values():
         event["filtering"] = {name: value for name, value in filtering.items() if value is not None}
     return event
 

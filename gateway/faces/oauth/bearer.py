@@ -21,7 +21,7 @@ class Bearer:
         self._applications, self._tokens, self._quota = applications, tokens, quota
 
     def authenticate(self, headers: Mapping[str, str]) -> Application:
-        """The calling application, which has made one request more; `headers` are found in any case.
+        """The calling application, which has made one request more; `headers` are found in lower case.
 
         Raises:
             Refusal: TOKEN_MISSING, TOKEN_INVALID or TOKEN_EXPIRED.

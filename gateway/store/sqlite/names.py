@@ -8,7 +8,6 @@ its order.
 from __future__ import annotations
 
 import sqlite3
-from collections import defaultdict
 from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
@@ -23,7 +22,8 @@ MANY: Final = 8_192
 """So many new hashes, 2 MB in memory, go into the index together."""
 ADD = "INSERT INTO new_event_hashes VALUES (?, ?)"
 NEW = "SELECT row_id, hash FROM new_event_hashes ORDER BY hash"
-PLACE = "INSERT OR IGNORE INTO event_hashes (row_id, hash) VALUES (?, ?)"
+# Not from memory: the event may have been erased in the meantime.
+PLACE = "INSERT OR IGNORE INTO event_hashes (row_id, hash) SELECT row_id, hash FROM new_event_hashes WHERE row_id = ?"
 PLACED = "DELETE FROM new_event_hashes WHERE row_id = ?"
 IN_PLACE = (
     "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
@@ -38,17 +38,18 @@ class Names:
     """
 
     def __init__(self) -> None:
-        self._new: dict[int, list[int]] = defaultdict(list)
+        self._new: dict[int, list[int]] = {}
+        self._count = 0
 
     @property
     def are_many(self) -> bool:
         """Whether so many are new that they should go into the index."""
-        return len(self._new) >= MANY
+        return self._count >= MANY
 
     def load(self, connection: sqlite3.Connection) -> list[New]:
         """Hold in memory what is new, and nothing else; what that is, in the order of the index."""
         newest = connection.execute(NEW).fetchall()
-        self._new.clear()
+        self._new, self._count = {}, 0
         self._remember(newest)
         return newest
 
@@ -57,7 +58,7 @@ class Names:
         if not hashes:
             return {}
         found = connection.execute(IN_PLACE, (rows.json_text(list(hashes)), since)).fetchall()
-        for row_id in [each for one in hashes if one in self._new for each in self._new[one]]:
+        for row_id in [each for one in hashes for each in self._new.get(one, ())]:
             found += connection.execute(OF_EVENT, (row_id, since))
         return {(event_id, source, application): row_id for row_id, event_id, source, application in sorted(found)}
 
@@ -69,17 +70,19 @@ class Names:
     def forget(self, placed: Iterable[New]) -> None:
         """Hold these no more in memory, which are in the index for good."""
         for row_id, hashed in placed:
-            if row_id in self._new[hashed]:
-                self._new[hashed].remove(row_id)
-            if not self._new[hashed]:
-                del self._new[hashed]
+            known = self._new.pop(hashed, [])
+            if others := [one for one in known if one != row_id]:
+                self._new[hashed] = others
+            self._count -= len(known) - len(others)
 
-    def _remember(self, new: Iterable[New]) -> None:
+    def _remember(self, new: Sequence[New]) -> None:
         for row_id, hashed in new:
-            self._new[hashed].append(row_id)
+            self._new.setdefault(hashed, []).append(row_id)
+        self._count += len(new)
 
 
 def place(connection: sqlite3.Connection, new: Sequence[New]) -> None:
     """Put new ones into the index."""
-    connection.executemany(PLACE, new)
-    connection.executemany(PLACED, [(row_id,) for row_id, _ in new])
+    row_ids = [(row_id,) for row_id, _ in new]
+    connection.executemany(PLACE, row_ids)
+    connection.executemany(PLACED, row_ids)

@@ -69,7 +69,7 @@ def test_what_is_required_is_asked_for(caller: Caller, missing: str) -> None:
 @pytest.mark.parametrize(
     ("attribute", "value"),
     [
-        ("id", ""), ("id", 5), ("id", "a b"), ("id", "x" * 513),
+        ("id", ""), ("id", 5), ("id", "a b"), ("id", "a\u00a0b"), ("id", "x" * 513),
         ("source", ""), ("source", "a b"), ("source", "%"),
         ("specversion", "0.3"), ("specversion", 1.0),
         ("type", ""), ("type", "example-event-1"), ("type", 5),
@@ -114,6 +114,11 @@ def test_all_that_is_wrong_is_told_together(caller: Caller) -> None:
 )
 def test_a_wrong_part_of_the_former_form_is_named(caller: Caller, changed: dict[str, Any], path: str) -> None:
     assert path in errors(caller.publish(v1_event(**changed), V1))
+
+
+@pytest.mark.parametrize("filtering", ["text", None, ["a"]])
+def test_what_the_former_form_does_not_tell_of_may_be_anything(caller: Caller, filtering: object) -> None:
+    assert caller.publish(v1_event(filtering=filtering), V1).status_code == 200
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b'{"id": 1, "id": 2}', b"[" * 5000, b"\xff", b'{"id":"\\ud800"}'])

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from gateway import catalogue
 from gateway.errors import Refusal
 from gateway.faces.mns import criteria, resource
-from gateway.faces.mns.attributes import CLOUDEVENT, V1, cloudevent_issues, v1_issues
+from gateway.faces.mns.attributes import CLOUDEVENT, V1, _holds, cloudevent_issues, v1_issues
 from gateway.faces.mns.criteria import Extensions
 from gateway.resources import folder
 
@@ -45,6 +45,17 @@ def test_any_event_is_judged(event: dict[str, object]) -> None:
     # None of them is whole, which takes five attributes of the right form.
     assert cloudevent_issues(event)
     assert v1_issues(event)
+
+
+GOOD = {"id": "a", "source": "https://x/y", "specversion": "1.0", "type": "t", "time": "2026-11-02T09:15:00Z"}
+values = scalars | st.sampled_from(["", "\n", "a:a", "a b", "a\u3000b", "y:" + "z" * 2001, *GOOD.values()])
+
+
+@given(st.dictionaries(st.sampled_from([*CLOUDEVENT, "other"]), values, max_size=4), st.sets(st.sampled_from([*GOOD])))
+def test_one_look_at_all_attributes_finds_what_a_look_at_each_does(changed: dict[str, object], left: set[str]) -> None:
+    event = {name: value for name, value in (GOOD | changed).items() if name not in left}
+    wrong = [name for name, attribute in CLOUDEVENT.items() if not _holds(attribute, event, name)]
+    assert [one.location for one in cloudevent_issues(event)] == [*wrong, *event.keys() - CLOUDEVENT.keys()]
 
 
 @given(documents([*ELEMENTS, "enabled", "headers"]), st.booleans())

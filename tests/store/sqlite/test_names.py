@@ -128,6 +128,26 @@ async def test_what_is_erased_leaves_no_hash(store: SqliteStore, tmp_path: Path)
     assert await accept(store, 1) is None
 
 
+async def test_what_is_erased_on_its_way_into_the_index_leaves_no_hash(store: SqliteStore, tmp_path: Path) -> None:
+    for number in range(19):
+        await accept(store, number)
+    new = await store._write(store._names.load)
+    forever = 1 << 42
+    await store.erase(Cutoffs(forever, {}, forever), 0, 100)
+    await store._write(lambda connection: names.place(connection, new))
+    assert counts(tmp_path) == (0, 0)
+
+
+async def test_what_is_refused_again_and_again_is_not_remembered_for_ever(store: SqliteStore) -> None:
+    one = event(id="id-1")
+    twin = delivery(one)
+    for _ in range(200):
+        with pytest.raises(Unavailable):
+            await store.accept(Acceptance(one, [twin, twin], once=True))
+    await placed(store)
+    assert sum(map(len, store._names._new.values())) <= 2 * names.MANY
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.lists(st.integers(0, 60), min_size=1, max_size=30), max_size=12))
 def test_of_any_events_each_is_kept_once(tmp_path_factory: pytest.TempPathFactory, groups: list[list[int]]) -> None:
