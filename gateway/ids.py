@@ -37,8 +37,7 @@ class Ids:
         now = (self._clock() - _EPOCH_MS) << (_PROCESS_BITS + _COUNTER_BITS)
         following = self._last + 1
         # A full counter runs over into the process bits, and from there into the next millisecond: still unique here.
-        fresh = now | self._process
-        self._last = fresh if fresh > following else following
+        self._last = max(now | self._process, following)
         return self._last
 
 
@@ -55,13 +54,11 @@ def ms_of(row_id: int) -> int:
 @lru_cache(maxsize=1024)  # an event's is shown several times within a moment
 def show(row_id: int) -> str:
     """The id as a person sees it: 13 signs."""
-    return f"{_first_signs(row_id >> 20)}{_PAIRS[row_id >> 10 & 1023]}{_PAIRS[row_id & 1023]}"
-
-
-@lru_cache(maxsize=64)  # those that a process gives out in a millisecond have them in common
-def _first_signs(bits: int) -> str:
-    pairs = [_PAIRS[bits >> shift & 1023] for shift in (30, 20, 10, 0)]
-    return _SIGNS[bits >> 40] + "".join(pairs)
+    pairs = _PAIRS
+    return (
+        f"{_SIGNS[row_id >> 60]}{pairs[row_id >> 50 & 1023]}{pairs[row_id >> 40 & 1023]}{pairs[row_id >> 30 & 1023]}"
+        f"{pairs[row_id >> 20 & 1023]}{pairs[row_id >> 10 & 1023]}{pairs[row_id & 1023]}"
+    )
 
 
 def parse(text: str) -> int:

@@ -155,15 +155,11 @@ class Intake:
         self, event: Event, event_type: EventType, inbox: InboxMessage | None, *, once: bool, since: int
     ) -> int | None:
         revision = self.index.revision
-        matched = self.index.match(event)
-        if matched:
-            deliveries = plan(event, event_type, matched, self._ids.next)
-            reserved = self._outbox.reserve(event, deliveries)
-            leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
-            acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
-        else:  # most events are for nobody
-            deliveries, reserved = [], _NOTHING
-            acceptance = Acceptance(event, (), (), 0, inbox, once, since, revision)
+        deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
+        # Most events are for nobody.
+        reserved = self._outbox.reserve(event, deliveries) if deliveries else _NOTHING
+        leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
+        acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
         try:
             kept = await self.store.accept(acceptance)
         except BaseException:
