@@ -56,6 +56,16 @@ def message(event: str = "pds-change-of-gp-1", **replaced: str) -> bytes:
     return text.encode()
 
 
+def header_id(body: bytes) -> bytes:
+    """The MessageHeader.id of a message."""
+    return body.partition(b"<MessageHeader>")[2].partition(b'<id value="')[2][:36]
+
+
+def event_id(signal: bytes) -> bytes:
+    """The id of the event that a signal tells of."""
+    return signal.partition(b'"id":"')[2][:36]
+
+
 def nems_subscription(event: str) -> bytes:
     """A generic NEMS subscription to `event`, of every patient."""
     return demo.nems_subscription(event, None)

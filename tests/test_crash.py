@@ -11,12 +11,18 @@ import httpx
 import pytest
 
 from mesh.sandbox.run import LocalMesh
-from tests.harness import EVENTS, NEMS_HEADERS, Gateway, Listener, collect, eventually, interaction, message
-
-
-def header_id(body: bytes) -> bytes:
-    """The MessageHeader.id of a message."""
-    return body.partition(b"<MessageHeader>")[2].partition(b'<id value="')[2][:36]
+from tests.harness import (
+    EVENTS,
+    NEMS_HEADERS,
+    Gateway,
+    Listener,
+    collect,
+    event_id,
+    eventually,
+    header_id,
+    interaction,
+    message,
+)
 
 
 class Load:
@@ -73,7 +79,7 @@ def test_events_answered_202_survive(tmp_path: Path, mesh: LocalMesh, listener: 
         # The gateway also keeps events whose publisher it could not answer any more, so counting is not enough.
         gateway.wait_until_idle(60)
         mesh_ids = [header_id(one.body) for one in collect(mesh, len(accepted))]
-        hook_ids = {request.body.partition(b'"id":"')[2][:36] for request in listener.received}
+        hook_ids = {event_id(request.body) for request in listener.received}
         assert accepted <= set(mesh_ids)
         assert accepted <= hook_ids
         # MESH is asked before a send is repeated, so nothing arrives there twice, not even what a crash interrupted.
@@ -97,7 +103,7 @@ def test_kills_under_load_lose_nothing_and_repeat_little(
                 gateway.kill()
                 gateway.start()
         gateway.wait_until_idle(120)
-        arrived = Counter(request.body.partition(b'"id":"')[2][:36] for request in listener.received)
+        arrived = Counter(event_id(request.body) for request in listener.received)
         twice = sum(times - 1 for times in arrived.values())
         print(f"{twice} of {len(arrived)} came twice")  # noqa: T201  # the figure that it is run for, seen with -s
         assert set(load.accepted) <= set(arrived)
