@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
 import sqlite3
 from collections.abc import Sequence
@@ -19,11 +20,9 @@ from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.deliveries import add_deliveries
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
-from gateway.store.sqlite.names import Name, Names, place
+from gateway.store.sqlite.names import PARTS, Name, Names, place
 
 log = structlog.get_logger()
-STEP: Final = 512
-"""So many hashes go into the index in one transaction, which takes a few milliseconds."""
 PAUSE_SECONDS: Final = 5.0
 """How long it is until this is tried again when the database refused."""
 ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -70,14 +69,16 @@ class Events(Engine):
     async def _place(self) -> None:
         """Put the hashes that are new into the index, step by step, so that nobody waits for long."""
         try:
-            new = await self._write(self._names.load)
-            for start in range(0, len(new), STEP):
-                step = new[start : start + STEP]
-                await self._write(functools.partial(place, new=step))
-                self._names.forget(step)
+            self._names.begin_to_place()
+            for part in range(PARTS):
+                await self._writer.submit_long(functools.partial(place, part=part))
+            self._names.are_placed()
         except Unavailable as error:
             log.warning("place-names", why=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
+            # Or what was refused would be remembered for as long as the database refuses.
+            with contextlib.suppress(Unavailable):
+                await self._write(self._names.load)
 
     async def _stop_placing(self) -> None:
         if self._placing:

@@ -57,6 +57,12 @@ class GroupWriter:
         """
         return cast("asyncio.Future[T]", self._group.submit((work, item)))
 
+    def submit_long(self, job: Job) -> asyncio.Future[None]:
+        """Have `job` run beside the loop, in the writer thread before the next COMMIT: for a statement that takes long,
+        and needs the interpreter lock but at its end.
+        """
+        return self.submit_item(_leave, job)
+
     async def close(self) -> None:
         """Finish what waits, and stop."""
         await self._group.close()
@@ -69,8 +75,10 @@ class GroupWriter:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise Unavailable(f"the database refuses: {name}") from error
 
-    def _run_commit(self) -> None:
+    def _run_commit(self, jobs: Sequence[Job]) -> None:
         self._begun.release()
+        for job in jobs:
+            job(self._connection)
         self._connection.execute("COMMIT")
 
     async def _transact(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
@@ -79,7 +87,8 @@ class GroupWriter:
         try:
             for work, part in itertools.groupby(group, operator.itemgetter(0)):
                 results += work(connection, [item for _, item in part])
-            committing = asyncio.get_running_loop().run_in_executor(self._thread, self._run_commit)
+            long = [item for work, item in group if work is _leave]
+            committing = asyncio.get_running_loop().run_in_executor(self._thread, self._run_commit, long)
             # Or the thread would wait for the interpreter lock until the loop has nothing to do.
             self._begun.acquire()
             await committing
@@ -92,3 +101,8 @@ class GroupWriter:
 
 def _run_each(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
     return [job(connection) for job in jobs]
+
+
+def _leave(_: sqlite3.Connection, jobs: Sequence[Job]) -> list[None]:
+    """Leave them to the writer thread."""
+    return [None] * len(jobs)

@@ -20,11 +20,13 @@ New = tuple[int, int]
 
 MANY: Final = 8_192
 """So many new hashes, 2 MB in memory, go into the index together."""
+PARTS: Final = 8
+"""In so many transactions, an eighth of all hashes in each, which takes a few milliseconds."""
 ADD = "INSERT INTO new_event_hashes VALUES (?, ?)"
-NEW = "SELECT row_id, hash FROM new_event_hashes ORDER BY hash"
-# Not from memory: the event may have been erased in the meantime.
-PLACE = "INSERT OR IGNORE INTO event_hashes (row_id, hash) SELECT row_id, hash FROM new_event_hashes WHERE row_id = ?"
-PLACED = "DELETE FROM new_event_hashes WHERE row_id = ?"
+NEW = "SELECT row_id, hash FROM new_event_hashes"
+_PART = "hash >> 61 & 7 = ?"
+PLACE = f"INSERT OR IGNORE INTO event_hashes SELECT hash, row_id FROM new_event_hashes WHERE {_PART} ORDER BY hash"  # noqa: S608  # our own words
+PLACED = f"DELETE FROM new_event_hashes WHERE {_PART}"  # noqa: S608
 IN_PLACE = (
     "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
     " WHERE h.hash IN (SELECT value FROM json_each(?)) AND h.row_id >= ?"
@@ -39,6 +41,7 @@ class Names:
 
     def __init__(self) -> None:
         self._new: dict[int, list[int]] = {}
+        self._on_their_way: dict[int, list[int]] = {}
         self._count = 0
 
     @property
@@ -46,20 +49,29 @@ class Names:
         """Whether so many are new that they should go into the index."""
         return self._count >= MANY
 
-    def load(self, connection: sqlite3.Connection) -> list[New]:
-        """Hold in memory what is new, and nothing else; what that is, in the order of the index."""
-        newest = connection.execute(NEW).fetchall()
+    def load(self, connection: sqlite3.Connection) -> None:
+        """Hold in memory what is new, and nothing else."""
+        self._new, self._on_their_way, self._count = {}, {}, 0
+        self._remember(connection.execute(NEW))
+
+    def begin_to_place(self) -> None:
+        """All that are known by now are about to go into the index."""
+        for hashed, row_ids in self._new.items():
+            self._on_their_way.setdefault(hashed, []).extend(row_ids)
         self._new, self._count = {}, 0
-        self._remember(newest)
-        return newest
+
+    def are_placed(self) -> None:
+        """Those are there now, for good."""
+        self._on_their_way = {}
 
     def find(self, connection: sqlite3.Connection, hashes: Collection[int], since: int) -> dict[Name, int]:
         """The row ids, not under `since`, of the newest events that have these hashes."""
         if not hashes:
             return {}
         found = connection.execute(IN_PLACE, (rows.json_text(list(hashes)), since)).fetchall()
-        for row_id in [each for one in hashes for each in self._new.get(one, ())]:
-            found += connection.execute(OF_EVENT, (row_id, since))
+        for known in self._new, self._on_their_way:
+            for row_id in [each for one in hashes if one in known for each in known[one]]:
+                found += connection.execute(OF_EVENT, (row_id, since))
         return {(event_id, source, application): row_id for row_id, event_id, source, application in sorted(found)}
 
     def add(self, connection: sqlite3.Connection, new: Sequence[New]) -> None:
@@ -67,22 +79,13 @@ class Names:
         connection.executemany(ADD, new)
         self._remember(new)
 
-    def forget(self, placed: Iterable[New]) -> None:
-        """Hold these no more in memory, which are in the index for good."""
-        for row_id, hashed in placed:
-            known = self._new.pop(hashed, [])
-            if others := [one for one in known if one != row_id]:
-                self._new[hashed] = others
-            self._count -= len(known) - len(others)
-
-    def _remember(self, new: Sequence[New]) -> None:
+    def _remember(self, new: Iterable[New]) -> None:
         for row_id, hashed in new:
             self._new.setdefault(hashed, []).append(row_id)
-        self._count += len(new)
+            self._count += 1
 
 
-def place(connection: sqlite3.Connection, new: Sequence[New]) -> None:
-    """Put new ones into the index."""
-    row_ids = [(row_id,) for row_id, _ in new]
-    connection.executemany(PLACE, row_ids)
-    connection.executemany(PLACED, row_ids)
+def place(connection: sqlite3.Connection, part: int) -> None:
+    """Put new ones into the index: those of a part, without those whose events have been erased."""
+    connection.execute(PLACE, (part,))
+    connection.execute(PLACED, (part,))

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import sqlite3
+import threading
 from collections.abc import AsyncIterator, Sequence
 from pathlib import Path
 
@@ -47,6 +49,20 @@ async def test_one_that_fails_does_not_fail_its_neighbours(writer: GroupWriter) 
     found = await asyncio.gather(*(writer.submit_item(add, number) for number in (1, 2, 1, 3)), return_exceptions=True)
     assert [isinstance(one, Unavailable) for one in found] == [False, False, True, False]
     assert await writer.submit(numbers_of) == [1, 2, 3]
+
+
+async def test_what_takes_long_is_written_with_its_group(writer: GroupWriter) -> None:
+    threads: list[int] = []
+
+    def add_long(connection: sqlite3.Connection, number: int) -> None:
+        threads.append(threading.get_ident())
+        add(connection, [number])
+
+    jobs = [writer.submit_long(functools.partial(add_long, number=number)) for number in (1, 2, 2)]
+    found = await asyncio.gather(writer.submit_item(add, 3), *jobs, return_exceptions=True)
+    assert [isinstance(one, Unavailable) for one in found] == [False, False, False, True]
+    assert await writer.submit(numbers_of) == [1, 2, 3]
+    assert threading.get_ident() not in threads
 
 
 async def test_what_is_submitted_after_the_end_is_refused(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import sqlite3
 from pathlib import Path
 
@@ -20,7 +21,6 @@ from tests.samples import delivery, event
 @pytest.fixture(autouse=True)
 def few_are_many(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "MANY", 20)
-    monkeypatch.setattr(events, "STEP", 3)
 
 
 async def accept(store: SqliteStore, number: int, **changed: str) -> int | None:
@@ -122,10 +122,13 @@ async def test_what_is_erased_leaves_no_hash(store: SqliteStore, tmp_path: Path)
 async def test_what_is_erased_on_its_way_into_the_index_leaves_no_hash(store: SqliteStore, tmp_path: Path) -> None:
     for number in range(19):
         await accept(store, number)
-    new = await store._write(store._names.load)
+    store._names.begin_to_place()
+    await store._writer.submit_long(lambda connection: names.place(connection, 1))
+    assert 0 < counts(tmp_path)[1] < 19
     forever = 1 << 42
     await store.erase(Cutoffs(forever, {}, forever), 0, 100)
-    await store._write(lambda connection: names.place(connection, new))
+    for part in range(names.PARTS):
+        await store._writer.submit_long(functools.partial(names.place, part=part))
     assert counts(tmp_path) == (0, 0)
 
 
