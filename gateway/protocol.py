@@ -16,6 +16,7 @@ from uvicorn.protocols.http.flow_control import service_unavailable
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol, RequestResponseCycle
 
 log = structlog.get_logger()
+Headers = list[tuple[bytes, bytes]]
 Respond = Callable[[Any, bytes], Awaitable[Response]]
 """How a request is answered without ASGI's messages, when its body is there."""
 SHORT_BYTES: Final = 16_384
@@ -25,6 +26,7 @@ _MUCH: Final = 16_384
 """So many bytes are worth a system call of their own."""
 _BUSY: Final[Any] = PlainTextResponse("Service Unavailable", 503, {"Retry-After": "5", "Connection": "close"})
 """What uvicorn answers beyond `limit_concurrency`, and when to come back."""
+_FAILED: Final = PlainTextResponse("Internal Server Error", 500)
 
 
 class JoinedWrites:
@@ -49,6 +51,13 @@ class JoinedWrites:
         if self._bytes > _MUCH:
             self.send()
 
+    def write_alone(self, data: bytes) -> None:
+        """Send `data`, beside which nothing is written in this turn; after what was written before."""
+        if self._parts:
+            self.write(data)
+        else:
+            self._transport.write(data)
+
     def close(self) -> None:
         """Send what was written, and close."""
         self.send()
@@ -65,9 +74,30 @@ class JoinedWrites:
             self._transport.write(b"".join(parts))
 
 
+class _Nobody:
+    """An event that nobody waits for."""
+
+    def set(self) -> None:
+        """Wake nobody."""
+
+
+class _ShortCycle:
+    """Stands in for uvicorn's RequestResponseCycle where no ASGI application is asked: what HttpToolsProtocol looks at,
+    and nothing else, since it is made for each request.
+    """
+
+    __slots__ = ("disconnected", "keep_alive", "response_complete")
+    message_event = _Nobody()
+
+    def __init__(self, keep_alive: bool) -> None:
+        self.keep_alive = keep_alive
+        self.disconnected = self.response_complete = False
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections whose requests have too large a head, or take too long to come; asks the application for a
-    shortcut, where it has any: `shortcut(scope)` gives how a request is answered without ASGI, or None.
+    shortcut, where it has any: `shortcut(method, target, headers)` gives how a request is answered without ASGI, or
+    None.
     """
 
     head_bytes = 65_536
@@ -81,6 +111,8 @@ class BoundedProtocol(HttpToolsProtocol):
     _timer: asyncio.TimerHandle | None = None
     _respond: Respond | None = None
     """What answers the request that was begun last, once its body is there."""
+    _body = b""
+    """What has come of that."""
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._writes = JoinedWrites(transport, self.loop)
@@ -111,36 +143,72 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._unread = 0
-        super().on_headers_complete()
+        self._respond = self._find_shortcut()
+        if self._respond:
+            self.cycle = cast("RequestResponseCycle", _ShortCycle(self.parser.should_keep_alive()))
+        else:
+            super().on_headers_complete()
 
     def on_body(self, body: bytes) -> None:
         self._unread = 0
-        super().on_body(body)
+        if self._respond:
+            self._body += body
+        else:
+            super().on_body(body)
 
     def on_message_complete(self) -> None:
         self._unread, self._whole = 0, True
         self._stop_timer()
-        super().on_message_complete()
         if self._respond:
-            respond, self._respond = self._respond, None
-            self._answer(self.cycle, respond)
+            # Another request may have begun by the time that the task does.
+            cycle = cast("_ShortCycle", self.cycle)
+            answering = self._answer(self._respond, self.scope, self._body, cycle)
+            self._respond, self._body = None, b""
+            self.tasks.add(self.loop.create_task(answering))
+        else:
+            super().on_message_complete()
 
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
-        if app is service_unavailable:
-            super()._start_asgi_task(cycle, _BUSY)
-            return
-        respond = None if cycle.waiting_for_100_continue else self._shortcut(cycle.scope)
-        if respond is None:
-            super()._start_asgi_task(cycle, app)
-        elif cycle.more_body:
-            self._respond = respond
-        else:
-            self._answer(cycle, respond)
+        super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
 
-    def _answer(self, cycle: RequestResponseCycle, respond: Respond) -> None:
-        task = self.loop.create_task(_take_shortcut(cycle, respond))
-        task.add_done_callback(self.tasks.discard)
-        self.tasks.add(task)
+    def _find_shortcut(self) -> Respond | None:
+        """What may answer the request whose head is whole, unless there is more to it than uvicorn has to be asked for:
+        a request before it that is not answered yet, too many others, Expect, Upgrade, HTTP/1.0.
+        """
+        scope, parser, busy, limit = self.scope, self.parser, self.cycle, self.limit_concurrency
+        respond: Respond | None = self._shortcut(parser.get_method(), self.url, self.headers)
+        if (
+            respond is None
+            or (busy is not None and not busy.response_complete)
+            or (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit))
+            or self.expect_100_continue
+            or parser.should_upgrade()
+            or parser.get_http_version() != "1.1"
+        ):
+            return None
+        scope["method"], scope["path"], scope["raw_path"] = "POST", self.url.decode("ascii"), self.url
+        scope["query_string"] = b""
+        return respond
+
+    async def _answer(self, respond: Respond, scope: Any, body: bytes, cycle: _ShortCycle) -> None:
+        """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice."""
+        try:
+            try:
+                answer = _written(await respond(scope, body), self.server_state.default_headers, cycle.keep_alive)
+            except (Exception, asyncio.CancelledError) as error:  # cancelled when the time to shut down is over
+                log.error("answer", error=type(error).__name__)
+                cycle.keep_alive = False
+                answer = _written(_FAILED, self.server_state.default_headers, cycle.keep_alive)
+            if self.flow.write_paused:
+                await self.flow.drain()
+            if not cycle.disconnected:
+                cycle.response_complete = True
+                self._writes.write_alone(answer)
+                if not cycle.keep_alive:
+                    self._writes.close()
+                self.on_response_complete()
+        finally:
+            self.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():
@@ -157,42 +225,18 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-async def _take_shortcut(cycle: RequestResponseCycle, respond: Respond) -> None:
-    """Answer a request in one write, where uvicorn takes the way by messages of ASGI, and writes twice."""
-    body, cycle.body = bytes(cycle.body), bytearray()
-    try:
-        answer = _written(await respond(cycle.scope, body), cycle)
-        if cycle.flow.write_paused:
-            await cycle.flow.drain()
-        if not cycle.disconnected:
-            cycle.response_started = cycle.response_complete = True
-            cycle.transport.write(answer)
-            if not cycle.keep_alive:
-                cycle.transport.close()
-            cycle.on_response()
-    except (Exception, asyncio.CancelledError) as error:  # cancelled when the time to shut down is over
-        log.error("answer", error=type(error).__name__)
-        await cycle.send_500_response()
-    finally:
-        cycle.on_response = _nothing  # or the two would keep each other in memory
-
-
-def _nothing() -> None:
-    pass
-
-
-def _no_shortcut(_: object) -> None:
+def _no_shortcut(method: bytes, target: bytes, headers: Headers) -> None:
     """That of an application that has none."""
 
 
-def _written(response: Response, cycle: RequestResponseCycle) -> bytes:
+def _written(response: Response, default: Headers, keep_alive: bool) -> bytes:
     """The answer as it goes over the wire.
 
     Raises:
         ValueError: a header would end within itself.
     """
-    headers = [*cycle.default_headers, *response.raw_headers]
-    if not cycle.keep_alive:
+    headers = [*default, *response.raw_headers]
+    if not keep_alive:
         headers.append((b"connection", b"close"))
     lines = b"".join([b"%b: %b\r\n" % header for header in headers])
     if lines.count(b"\n") != len(headers) or b"\0" in lines:

@@ -12,7 +12,7 @@ import uvicorn
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from gateway.protocol import BoundedProtocol, Respond
+from gateway.protocol import BoundedProtocol, Headers, Respond
 
 
 class Quick(BoundedProtocol):
@@ -23,13 +23,13 @@ class Quick(BoundedProtocol):
 
 
 async def application(scope: Scope, receive: Receive, send: Send) -> None:
-    more = scope["type"] == "http"
+    more, body = scope["type"] == "http", b""
     while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             return
-        more = message["more_body"]
-    await PlainTextResponse("by ASGI")(scope, receive, send)
+        more, body = message["more_body"], body + message["body"]
+    await PlainTextResponse(b"by ASGI " + body[-9:])(scope, receive, send)
 
 
 @contextlib.asynccontextmanager
@@ -58,11 +58,12 @@ class Quickly:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await application(scope, receive, send)
 
-    def shortcut(self, scope: Scope) -> Respond | None:
-        return self._respond if scope["method"] == "POST" and (b"content-length", b"3") in scope["headers"] else None
+    def shortcut(self, method: bytes, target: bytes, headers: Headers) -> Respond | None:
+        return self._respond if (method, target) == (b"POST", b"/") and (b"content-length", b"3") in headers else None
 
-    async def _respond(self, _: Scope, body: bytes) -> Response:
+    async def _respond(self, scope: Scope, body: bytes) -> Response:
         self.asked += 1
+        assert (b"content-length", b"%d" % len(body)) in scope["headers"], "the scope is that of another request"
         if body == b"bad":
             raise ValueError("what the message held")
         return PlainTextResponse(b"read " + body[-9:], headers=self._headers)
@@ -168,8 +169,12 @@ async def test_a_shortcut_is_taken_where_there_is_one(quick: int) -> None:
 
 async def test_requests_sent_at_once_are_answered_in_turn(quick: int) -> None:
     bodies = [b"one", b"two", b"six"]
+    other = GOOD.replace(b"3", b"4") + b"d"
+    assert (await said(quick, GOOD + other, pause=0.4)).startswith(b"HTTP/1.1 200 OK")
     answer = await said(quick, b"".join(GOOD.replace(b"abc", body) for body in bodies), pause=0.4)
-    assert [part[:8] for part in answer.split(b"\r\n\r\n")[1:]] == [b"read " + body for body in bodies]
+    first, *others = [part.partition(b"HTTP/1.1")[0] for part in answer.split(b"\r\n\r\n")[1:]]
+    assert first == b"read one"
+    assert others == [b"by ASGI " + body for body in bodies[1:]], "uvicorn has them wait"
 
 
 async def test_whoever_asks_whether_to_go_on_is_told_so(quick: int) -> None:
@@ -246,7 +251,7 @@ async def test_a_body_is_not_kept_beyond_its_answer() -> None:
 
     class Watched(Quick):
         def on_response_complete(self) -> None:
-            kept.append(len(self.cycle.body))
+            kept.append(len(self._body))
             super().on_response_complete()
 
     async with served(Quickly(), http=Watched) as port:

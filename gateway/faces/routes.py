@@ -23,7 +23,7 @@ from gateway.faces.parts import Parts
 from gateway.faces.r4 import face, outcome
 from gateway.faces.r4.face import R4Parts
 from gateway.faces.r4.incoming import ProcessNotification
-from gateway.protocol import SHORT_BYTES, Respond
+from gateway.protocol import SHORT_BYTES, Headers, Respond
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
@@ -41,16 +41,18 @@ class Faces:
         claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
         mns = Mns(parts, claim_check)
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
-        self._shortcuts = {route: functools.partial(self._respond, busy) for route, busy in self._busy.items()}
+        self._shortcuts = {
+            path.encode(): functools.partial(self._respond, busy) for (_, path), busy in self._busy.items()
+        }
         self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
         routes = [*_nems_routes(parts), *_r4_routes(parts, claim_check), *_oauth_routes(parts), *mns.routes]
         self._router = Router(routes, redirect_slashes=False)
 
-    def shortcut(self, scope: Scope) -> Respond | None:
+    def shortcut(self, method: bytes, target: bytes, headers: Headers) -> Respond | None:
         """How a request to one of the busiest routes is answered, if its body is short; None for any other."""
-        respond = self._shortcuts.get((scope["method"], scope["path"]))
+        respond = self._shortcuts.get(target) if method == b"POST" else None
         if respond:
-            size = body_size(scope["headers"])
+            size = body_size(headers)
             return respond if size is not None and size <= SHORT_BYTES else None
         return None
 
