@@ -156,9 +156,10 @@ class Intake:
     ) -> int | None:
         revision = self.index.revision
         deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
-        # Most events are for nobody.
-        reserved = self._outbox.reserve(event, deliveries) if deliveries else _NOTHING
-        leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
+        reserved, leased, held = _NOTHING, [], []
+        if deliveries:  # most events are for nobody
+            reserved = self._outbox.reserve(event, deliveries)
+            leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
         acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
         try:
             kept = await self.store.accept(acceptance)

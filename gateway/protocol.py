@@ -7,7 +7,7 @@ is whole. So the bound has to be here, where bytes come in.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final, cast
 
 import structlog
@@ -96,8 +96,7 @@ class _ShortCycle:
 
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections whose requests have too large a head, or take too long to come; asks the application for a
-    shortcut, where it has any: `shortcut(method, target, headers)` gives how a request is answered without ASGI, or
-    None.
+    shortcut, where it has `shortcuts`: by the target of a POST whose body is short, how it is answered without ASGI.
     """
 
     head_bytes = 65_536
@@ -117,7 +116,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         self._writes = JoinedWrites(transport, self.loop)
         super().connection_made(cast("asyncio.Transport", self._writes))
-        self._shortcut = getattr(self.app, "shortcut", _no_shortcut)
+        self._shortcuts: Mapping[bytes, Respond] = getattr(self.app, "shortcuts", {})
         self._start_timer()
 
     def eof_received(self) -> None:
@@ -145,7 +144,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread = 0
         self._respond = self._find_shortcut()
         if self._respond:
-            self.cycle = cast("RequestResponseCycle", _ShortCycle(self.parser.should_keep_alive()))
+            self.cycle = _ShortCycle(self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
             super().on_headers_complete()
 
@@ -161,8 +160,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self._respond:
             # Another request may have begun by the time that the task does.
-            cycle = cast("_ShortCycle", self.cycle)
-            answering = self._answer(self._respond, self.scope, self._body, cycle)
+            answering = self._answer(self._respond, self.scope, self._body, self.cycle)  # type: ignore[arg-type]
             self._respond, self._body = None, b""
             self.tasks.add(self.loop.create_task(answering))
         else:
@@ -172,13 +170,16 @@ class BoundedProtocol(HttpToolsProtocol):
         super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
 
     def _find_shortcut(self) -> Respond | None:
-        """What may answer the request whose head is whole, unless there is more to it than uvicorn has to be asked for:
-        a request before it that is not answered yet, too many others, Expect, Upgrade, HTTP/1.0.
+        """What may answer the request whose head is whole, unless it needs more of uvicorn: one before it is not
+        answered yet, there are too many others, Expect, Upgrade, HTTP/1.0; or its body is not short.
         """
-        scope, parser, busy, limit = self.scope, self.parser, self.cycle, self.limit_concurrency
-        respond: Respond | None = self._shortcut(parser.get_method(), self.url, self.headers)
+        respond = self._shortcuts.get(self.url)
+        if respond is None:
+            return None
+        parser, busy, limit = self.parser, self.cycle, self.limit_concurrency
         if (
-            respond is None
+            parser.get_method() != b"POST"
+            or not _is_short(dict(self.headers))
             or (busy is not None and not busy.response_complete)
             or (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit))
             or self.expect_100_continue
@@ -186,8 +187,9 @@ class BoundedProtocol(HttpToolsProtocol):
             or parser.get_http_version() != "1.1"
         ):
             return None
-        scope["method"], scope["path"], scope["raw_path"] = "POST", self.url.decode("ascii"), self.url
-        scope["query_string"] = b""
+        scope, target = self.scope, self.url
+        scope["method"], scope["path"] = "POST", target.decode("ascii")
+        scope["raw_path"], scope["query_string"] = target, b""
         return respond
 
     async def _answer(self, respond: Respond, scope: Any, body: bytes, cycle: _ShortCycle) -> None:
@@ -208,7 +210,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self._writes.close()
                 self.on_response_complete()
         finally:
-            self.tasks.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+            self.tasks.discard(asyncio.current_task())
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():
@@ -225,8 +227,8 @@ class BoundedProtocol(HttpToolsProtocol):
             self._timer = None
 
 
-def _no_shortcut(method: bytes, target: bytes, headers: Headers) -> None:
-    """That of an application that has none."""
+def _is_short(headers: Mapping[bytes, bytes]) -> bool:
+    return b"transfer-encoding" not in headers and int(headers.get(b"content-length", b"0")) <= SHORT_BYTES
 
 
 def _written(response: Response, default: Headers, keep_alive: bool) -> bytes:
@@ -238,7 +240,7 @@ def _written(response: Response, default: Headers, keep_alive: bool) -> bytes:
     headers = [*default, *response.raw_headers]
     if not keep_alive:
         headers.append((b"connection", b"close"))
-    lines = b"".join([b"%b: %b\r\n" % header for header in headers])
+    lines = b"".join(map(b"%b: %b\r\n".__mod__, headers))
     if lines.count(b"\n") != len(headers) or b"\0" in lines:
         raise ValueError("not a header")
     return b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], lines, bytes(response.body))

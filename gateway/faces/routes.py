@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,7 +13,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gateway.errors import Refusal
 from gateway.faces.claim_check import ClaimCheck
 from gateway.faces.guard import Guard, Guarded
-from gateway.faces.http import WholeRequest, body_size
+from gateway.faces.http import WholeRequest
 from gateway.faces.load import Load, refused
 from gateway.faces.mns.acknowledgement import ProcessMessage
 from gateway.faces.mns.routes import Mns
@@ -23,7 +24,7 @@ from gateway.faces.parts import Parts
 from gateway.faces.r4 import face, outcome
 from gateway.faces.r4.face import R4Parts
 from gateway.faces.r4.incoming import ProcessNotification
-from gateway.protocol import SHORT_BYTES, Headers, Respond
+from gateway.protocol import Respond
 
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 
@@ -32,7 +33,8 @@ class Faces:
     """Every face, as one ASGI application in front of `rest`, which gets what is no face's.
 
     The busiest routes are found by a look-up. Inside FastAPI, its middleware, telemetry and router would take longer
-    than all that publishing does but parsing and validation; and a server that asks `shortcut` needs no ASGI for them.
+    than all that publishing does but parsing and validation. A server that looks into `shortcuts` needs no ASGI for
+    them: how a POST to each is answered, once its body is whole.
     """
 
     def __init__(self, parts: Parts, rest: ASGIApp) -> None:
@@ -41,20 +43,12 @@ class Faces:
         claim_check = ClaimCheck(parts.intake.store, parts.book, parts.bearer, parts.renderer)
         mns = Mns(parts, claim_check)
         self._busy = {("POST", PROCESS_MESSAGE): _publish(parts), ("POST", f"{parts.mns_path}/events"): mns.publish}
-        self._shortcuts = {
+        self.shortcuts: Mapping[bytes, Respond] = {
             path.encode(): functools.partial(self._respond, busy) for (_, path), busy in self._busy.items()
         }
         self._prefixes = ("/STU3", "/R4", "/claim-check/", oauth.PATH, f"{parts.mns_path}/")
         routes = [*_nems_routes(parts), *_r4_routes(parts, claim_check), *_oauth_routes(parts), *mns.routes]
         self._router = Router(routes, redirect_slashes=False)
-
-    def shortcut(self, method: bytes, target: bytes, headers: Headers) -> Respond | None:
-        """How a request to one of the busiest routes is answered, if its body is short; None for any other."""
-        respond = self._shortcuts.get(target) if method == b"POST" else None
-        if respond:
-            size = body_size(headers)
-            return respond if size is not None and size <= SHORT_BYTES else None
-        return None
 
     async def _respond(self, busy: Guarded, scope: Scope, body: bytes) -> Response:
         size = len(body)

@@ -92,6 +92,8 @@ def set_back(connection: sqlite3.Connection, back_ms: int) -> None:
 def add_deliveries(connection: sqlite3.Connection, new: Sequence[Acceptance]) -> dict[int, int]:
     """Add the deliveries of new events; the numbers of their events in subscriptions, by the ids of deliveries."""
     added = [(acceptance, one) for acceptance in new for one in acceptance.deliveries]
+    if not added:
+        return {}
     numbered = [one for _, one in added if one.form in NUMBERED]
     asked = Counter(one.subscriptions[0] for one in numbered)
     counters = {name: itertools.count(next_number(connection, name, count)) for name, count in asked.items()}
