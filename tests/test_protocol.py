@@ -95,6 +95,23 @@ async def said(port: int, *parts: bytes, pause: float = 0.0) -> bytes:
 GOOD = b"POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 3\r\n\r\nabc"
 
 
+@pytest.mark.parametrize("way", ["ASGI", "shortcut"])
+async def test_a_connection_is_kept_until_it_has_been_idle_for_long(way: str) -> None:
+    app = application if way == "ASGI" else Quickly()
+    async with served(app, timeout_keep_alive=1) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(4):
+            writer.write(GOOD)
+            async with asyncio.timeout(5):
+                await reader.readuntil(b"abc")
+            await asyncio.sleep(0.6)
+        answered = asyncio.get_running_loop().time() - 0.6
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        assert 0.9 < asyncio.get_running_loop().time() - answered < 1.6
+        writer.close()
+
+
 async def test_a_request_in_pieces_is_answered(port: int) -> None:
     close = GOOD.replace(b"Host", b"Connection: close\r\nHost")
     assert b"200 OK" in await said(port, close[:20], close[20:60], close[60:], pause=0.05)
