@@ -55,7 +55,7 @@ class JoinedWrites:
         """Send `data`, beside which nothing is written in this turn; after what was written before."""
         if self._parts:
             self.write(data)
-        else:
+        elif not self._transport.is_closing():
             self._transport.write(data)
 
     def close(self) -> None:
@@ -149,8 +149,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def timeout_keep_alive_handler(self) -> None:
         self.timeout_keep_alive_task = None
-        if self._whole and self.cycle.response_complete:
+        if self.cycle.response_complete:
             left = self._idle_since + self.timeout_keep_alive - self.loop.time()
+            if not self._whole:  # it was answered before its body had come; how long that may take, another timer says
+                left = self.timeout_keep_alive
             if left > 0:
                 self._wait_for_next(left)
             else:
@@ -175,6 +177,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self._unread = 0
         self._respond = self._find_shortcut()
         if self._respond:
+            scope, target = self.scope, self.url
+            scope["method"], scope["path"] = "POST", target.decode("ascii")
+            scope["raw_path"], scope["query_string"] = target, b""
             self.cycle = _ShortCycle(self.parser.should_keep_alive())  # type: ignore[assignment]
         else:
             super().on_headers_complete()
@@ -218,9 +223,6 @@ class BoundedProtocol(HttpToolsProtocol):
             or parser.get_http_version() != "1.1"
         ):
             return None
-        scope, target = self.scope, self.url
-        scope["method"], scope["path"] = "POST", target.decode("ascii")
-        scope["raw_path"], scope["query_string"] = target, b""
         return respond
 
     async def _answer(self, respond: Respond, scope: Any, body: bytes, cycle: _ShortCycle) -> None:

@@ -261,19 +261,23 @@ def test_nodes_come_and_go_under_load(tmp_path: Path, rate: int, seconds: int) -
         gateways[0].subscribe_webhook(traffic.url)
         traffic.publish(True)
         started = time.monotonic()
+        ends = 0
         for gateway in itertools.cycle(gateways):
             time.sleep(min(10, seconds / 4))
             gateway.kill()
+            ends += 1
             time.sleep(2)
             gateway.start()
             if time.monotonic() - started >= seconds:
                 break
         traffic.publish(False)
         took = time.monotonic() - started
-        time.sleep(1)
+        eventually(lambda: traffic.under_way == 0, 30)
         accepted = len(traffic.accepted)
-        eventually(lambda: gateways[0].ask(_unfinished) == 0, 90)
+        eventually(lambda: gateways[0].ask(_unfinished) == 0, 90, lambda: f"{gateways[0].ask(_unfinished)} remain")
         twice = sum(times - 1 for times in traffic.arrived.values())
         print(f"{accepted / took:.0f} events/s over three nodes for {took:.0f} s; {twice} came twice")  # noqa: T201  # the figures that it is run for, seen with -s
+        assert set(traffic.answers) == {202}
+        assert accepted > rate * took / 4, "hardly anything was published"
         assert set(traffic.accepted) <= set(traffic.arrived)
-        assert twice <= accepted * 0.005
+        assert twice <= max(accepted * 0.005, ends * ON_THE_WAY)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -13,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.protocol import BoundedProtocol
+from gateway.serve import _loop_factory
 
 
 class Quick(BoundedProtocol):
@@ -100,16 +102,71 @@ async def test_a_connection_is_kept_until_it_has_been_idle_for_long(way: str) ->
     app = application if way == "ASGI" else Quickly()
     async with served(app, timeout_keep_alive=1) as port:
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
-        for _ in range(4):
+        for _ in range(6):
             writer.write(GOOD)
             async with asyncio.timeout(5):
                 await reader.readuntil(b"abc")
-            await asyncio.sleep(0.6)
-        answered = asyncio.get_running_loop().time() - 0.6
+            answered = asyncio.get_running_loop().time()
+            await asyncio.sleep(0.3)
         async with asyncio.timeout(5):
             assert await reader.read() == b""
-        assert 0.9 < asyncio.get_running_loop().time() - answered < 1.6
+        assert asyncio.get_running_loop().time() - answered > 0.9
         writer.close()
+
+
+async def test_who_is_answered_early_and_sends_its_body_late_is_not_kept_for_ever() -> None:
+    async def early(scope: Scope, receive: Receive, send: Send) -> None:
+        await PlainTextResponse(b"no")(scope, receive, send)
+
+    async with served(early, timeout_keep_alive=1, http=BoundedProtocol) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        writer.write(GOOD[:-3])
+        async with asyncio.timeout(5):
+            await reader.readuntil(b"no")
+        await asyncio.sleep(1.5)
+        writer.write(GOOD[-3:])
+        async with asyncio.timeout(5):
+            assert await reader.read() == b""
+        writer.close()
+
+
+async def test_an_answer_that_takes_longer_than_a_connection_may_be_idle_is_given() -> None:
+    class Slow(Quickly):
+        async def _respond(self, scope: Scope, body: bytes) -> Response:
+            await asyncio.sleep(1.5 if self.asked else 0)
+            return await super()._respond(scope, body)
+
+    async with served(Slow(), timeout_keep_alive=1, http=BoundedProtocol) as port:
+        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        for _ in range(2):
+            writer.write(GOOD)
+            async with asyncio.timeout(5):
+                await reader.readuntil(b"abc")
+        async with asyncio.timeout(5):
+            assert await reader.read() == b"", "it is idle now"
+        writer.close()
+
+
+def test_an_answer_to_who_was_cut_off_in_the_meantime_is_dropped() -> None:
+    """On uvloop, whose transports say so when they are written to once they are closed."""
+
+    class Slow(Quickly):
+        async def _respond(self, scope: Scope, body: bytes) -> Response:
+            await asyncio.sleep(0.2)
+            return await super()._respond(scope, body)
+
+    faults: list[object] = []
+
+    async def run() -> None:
+        asyncio.get_running_loop().set_exception_handler(lambda _, context: faults.append(context))
+        async with served(Slow()) as port:
+            await said(port, GOOD + GOOD + b"\0\r\n\r\n")
+            await asyncio.sleep(0.4)
+
+    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        runner.run(run())
+    gc.collect()
+    assert faults == []
 
 
 async def test_a_request_in_pieces_is_answered(port: int) -> None:

@@ -16,7 +16,7 @@ from typing import Any, Self
 import httptools
 
 from gateway.demo import EVENTS, NEMS_HEADERS
-from gateway.serve import _listen, _loop_factory
+from gateway.serve import _loop_factory
 from tests.harness import event_id, free_port, header_id, interaction, message
 
 CONNECTIONS = 16
@@ -27,12 +27,14 @@ _PATH = "/STU3/Events/1/$process-message"
 class Traffic:
     """`rate` events a second in all go to those gateways at `ports` that can be reached; what cannot be sent yet, later.
 
-    `accepted` are the MessageHeader.ids of those that were answered 202; `arrived`, how often each came to `url`.
+    `accepted` are the MessageHeader.ids of those that were answered 202; `arrived`, how often each came to `url`;
+    `answers`, how often each status was answered.
     """
 
     def __init__(self, ports: list[int], rate: int) -> None:
         self.accepted: list[bytes] = []
         self.arrived: Counter[bytes] = Counter()
+        self.answers: Counter[int] = Counter()
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}/signals"
         self._ports, self._rate = ports, rate
@@ -62,31 +64,35 @@ class Traffic:
         """Begin to publish, or end it."""
         self._publishing = publishing
 
+    @property
+    def under_way(self) -> int:
+        """How many events were sent and are not answered yet."""
+        return self._open.total() - len(self._idle)
+
     def _run(self) -> None:
         with asyncio.Runner(loop_factory=_loop_factory()) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:
-        with _listen("127.0.0.1", self.port) as listener:
-            loop = asyncio.get_running_loop()
-            server = await loop.create_server(lambda: _Receiver(self), sock=listener)
-            connecting = [loop.create_task(self._connect(port)) for port in self._ports]
-            last = time.monotonic()
-            while not self._ended.is_set():
-                await asyncio.sleep(0.005)
-                now = time.monotonic()
-                if self._publishing:
-                    self._owed += self._rate * (now - last)
-                    while self._owed >= 1 and self._idle:
-                        self._owed -= 1
-                        self._send(self._idle.popleft())
-                last = now
-            for task in connecting:
-                task.cancel()
-            server.close()
-            for transport in list(self.transports):
-                transport.abort()
-            await asyncio.sleep(0.05)
+        loop = asyncio.get_running_loop()
+        server = await loop.create_server(lambda: _Receiver(self), "127.0.0.1", self.port, backlog=256)
+        connecting = [loop.create_task(self._connect(port)) for port in self._ports]
+        last = time.monotonic()
+        while not self._ended.is_set():
+            await asyncio.sleep(0.005)
+            now = time.monotonic()
+            if self._publishing:
+                self._owed += self._rate * (now - last)
+                while self._owed >= 1 and self._idle:
+                    self._owed -= 1
+                    self._send(self._idle.popleft())
+            last = now
+        for task in connecting:
+            task.cancel()
+        server.close()
+        for transport in list(self.transports):
+            transport.abort()
+        await asyncio.sleep(0.05)
 
     async def _connect(self, port: int) -> None:
         while True:
@@ -110,6 +116,7 @@ class Traffic:
 
     def answered(self, publisher: _Publisher, status: int) -> None:
         """A gateway has answered what was published."""
+        self.answers[status] += 1
         if status == 202:
             self.accepted.append(publisher.identity)
         self._idle.append(publisher)

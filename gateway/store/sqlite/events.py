@@ -76,7 +76,8 @@ class Events(Engine):
         except Unavailable as error:
             log.warning("place-names", why=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
-            # Or what was refused would be remembered for as long as the database refuses.
+            # In memory are the hashes of events that were refused, too, and more would come for as long as the database
+            # refuses. Of those that are kept, each is in one of the two tables.
             with contextlib.suppress(Unavailable):
                 await self._write(self._names.load)
 

@@ -1,7 +1,8 @@
 """Writes to SQLite in groups: a group is one transaction, and what is much the same in it few statements.
 
-The statements run on the event loop's thread and only COMMIT, which waits for the disk, in the writer thread: were the
-statements there too, each would have to win the interpreter lock back from the loop.
+The statements run on the event loop's thread, and COMMIT, which waits for the disk, in the writer thread: were the
+statements there too, each would have to win the interpreter lock back from the loop. So only those go there that do
+much at once.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ Work = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
 
 
 class GroupWriter:
-    """Does what is to be written on one connection, in the order it came, much of it in a transaction.
+    """Does what is to be written on one connection, in the order it came but for what is long, much of it in a
+    transaction.
 
     All of it may be done a second time when the group it was in fails.
     """
@@ -58,8 +60,8 @@ class GroupWriter:
         return cast("asyncio.Future[T]", self._group.submit((work, item)))
 
     def submit_long(self, job: Job) -> asyncio.Future[None]:
-        """Have `job` run beside the loop, in the writer thread before the next COMMIT: for a statement that takes long,
-        and needs the interpreter lock but at its end.
+        """Have `job` run in the writer thread, beside the loop: in its group's transaction, after all else in that. For
+        statements that take long, and need the interpreter lock but at their end; what they give is dropped.
         """
         return self.submit_item(_leave, job)
 

@@ -42,6 +42,11 @@ async def placed(store: SqliteStore) -> None:
         await asyncio.wait([store._placing])
 
 
+def refuse(*_: object, **__: object) -> None:
+    """As a full disk does."""
+    raise sqlite3.OperationalError("database or disk is full")
+
+
 async def test_what_comes_twice_is_found_before_while_and_after_it_goes_into_the_index(
     store: SqliteStore, tmp_path: Path
 ) -> None:
@@ -94,12 +99,9 @@ async def test_an_event_is_found_by_its_id_for_its_answers(store: SqliteStore) -
 async def test_while_the_database_refuses_repeats_are_found_all_the_same(
     store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def full(*_: object, **__: object) -> None:
-        raise sqlite3.OperationalError("database or disk is full")
-
     monkeypatch.setattr(events, "PAUSE_SECONDS", 0.1)
     with monkeypatch.context() as refusing:
-        refusing.setattr(events, "place", full)
+        refusing.setattr(events, "place", refuse)
         assert [await accept(store, number) for number in range(50)] == [None] * 50
         assert None not in [await accept(store, number) for number in range(50)]
     assert counts(tmp_path) == (50, 0)
@@ -132,14 +134,22 @@ async def test_what_is_erased_on_its_way_into_the_index_leaves_no_hash(store: Sq
     assert counts(tmp_path) == (0, 0)
 
 
-async def test_what_is_refused_again_and_again_is_not_remembered_for_ever(store: SqliteStore) -> None:
+@pytest.mark.parametrize("full", [False, True])
+async def test_what_is_refused_again_and_again_is_not_remembered_for_ever(
+    store: SqliteStore, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
     one = event(id="id-1")
     twin = delivery(one)
+    monkeypatch.setattr(events, "PAUSE_SECONDS", 0.0)
+    if full:
+        monkeypatch.setattr(events, "place", refuse)
     for _ in range(200):
         with pytest.raises(Unavailable):
             await store.accept(Acceptance(one, [twin, twin], once=True))
+        await asyncio.sleep(0)
     await placed(store)
-    assert sum(map(len, store._names._new.values())) <= 2 * names.MANY
+    known = store._names
+    assert sum(map(len, [*known._new.values(), *known._on_their_way.values()])) <= 4 * names.MANY
 
 
 @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
