@@ -173,9 +173,14 @@ class BoundedProtocol(HttpToolsProtocol):
         elif not self._whole and self._timer is None:
             self._start_timer()
 
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self.headers.append((name.lower(), value))
+
     def on_headers_complete(self) -> None:
         self._unread = 0
-        self._respond = self._find_shortcut()
+        named = dict(self.headers)
+        self.expect_100_continue = named.get(b"expect", b"").lower() == b"100-continue"
+        self._respond = self._find_shortcut(named)
         if self._respond:
             scope, target = self.scope, self.url
             scope["method"], scope["path"] = "POST", target.decode("ascii")
@@ -205,7 +210,7 @@ class BoundedProtocol(HttpToolsProtocol):
     def _start_asgi_task(self, cycle: RequestResponseCycle, app: Any) -> None:
         super()._start_asgi_task(cycle, _BUSY if app is service_unavailable else app)
 
-    def _find_shortcut(self) -> Respond | None:
+    def _find_shortcut(self, headers: Mapping[bytes, bytes]) -> Respond | None:
         """What may answer the request whose head is whole, unless it needs more of uvicorn: one before it is not
         answered yet, there are too many others, Expect, Upgrade, HTTP/1.0; or its body is not short.
         """
@@ -215,7 +220,7 @@ class BoundedProtocol(HttpToolsProtocol):
         parser, busy, limit = self.parser, self.cycle, self.limit_concurrency
         if (
             parser.get_method() != b"POST"
-            or not _is_short(dict(self.headers))
+            or not _is_short(headers)
             or (busy is not None and not busy.response_complete)
             or (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit))
             or self.expect_100_continue

@@ -13,7 +13,7 @@ import operator
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from queue import SimpleQueue
 from typing import Any, TypeVar, cast
 
 from gateway.errors import Unavailable
@@ -34,9 +34,7 @@ class GroupWriter:
 
     def __init__(self, connection: sqlite3.Connection, max_waiting: int) -> None:
         self._connection = connection
-        self._begun = threading.Lock()
-        self._begun.acquire()
-        self._thread = ThreadPoolExecutor(1, thread_name_prefix="commit")
+        self._thread = _WriterThread(connection)
         self._group: Group[tuple[Work, Any], Any] = Group(self._commit, max_waiting)
 
     @property
@@ -68,7 +66,7 @@ class GroupWriter:
     async def close(self) -> None:
         """Finish what waits, and stop."""
         await self._group.close()
-        self._thread.shutdown()
+        self._thread.close()
 
     async def _commit(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
         try:
@@ -77,28 +75,66 @@ class GroupWriter:
             name = getattr(error, "sqlite_errorname", type(error).__name__)
             raise Unavailable(f"the database refuses: {name}") from error
 
-    def _run_commit(self, jobs: Sequence[Job]) -> None:
-        self._begun.release()
-        for job in jobs:
-            job(self._connection)
-        self._connection.execute("COMMIT")
-
     async def _transact(self, group: Sequence[tuple[Work, Any]]) -> list[Any]:
         connection, results = self._connection, list[Any]()
         connection.execute("BEGIN IMMEDIATE")
         try:
             for work, part in itertools.groupby(group, operator.itemgetter(0)):
                 results += work(connection, [item for _, item in part])
-            long = [item for work, item in group if work is _leave]
-            committing = asyncio.get_running_loop().run_in_executor(self._thread, self._run_commit, long)
-            # Or the thread would wait for the interpreter lock until the loop has nothing to do.
-            self._begun.acquire()
-            await committing
+            await self._thread.commit([item for work, item in group if work is _leave])
         except BaseException:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
         return results
+
+
+class _WriterThread:
+    """Commits, one transaction after the other. An executor would do the same, at twice the time of the loop."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._loop = asyncio.get_running_loop()
+        self._asked: SimpleQueue[tuple[Sequence[Job], asyncio.Future[None]] | None] = SimpleQueue()
+        self._begun = threading.Lock()
+        self._begun.acquire()
+        self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
+        self._thread.start()
+
+    def commit(self, jobs: Sequence[Job]) -> asyncio.Future[None]:
+        """Do these, and commit; the future raises what they raise."""
+        done = self._loop.create_future()
+        self._asked.put((jobs, done))
+        # Or the thread would wait for the interpreter lock until the loop has nothing to do.
+        self._begun.acquire()
+        return done
+
+    def close(self) -> None:
+        """Stop, once what was asked is done."""
+        self._asked.put(None)
+        self._thread.join()
+
+    def _run(self) -> None:
+        while asked := self._asked.get():
+            self._begun.release()
+            jobs, done = asked
+            error: Exception | None = None
+            try:
+                for job in jobs:
+                    job(self._connection)
+                self._connection.execute("COMMIT")
+            except Exception as raised:
+                error = raised
+            self._loop.call_soon_threadsafe(_end, done, error)
+
+
+def _end(done: asyncio.Future[None], error: Exception | None) -> None:
+    if done.done():  # whoever waited was cancelled
+        return
+    if error:
+        done.set_exception(error)
+    else:
+        done.set_result(None)
 
 
 def _run_each(connection: sqlite3.Connection, jobs: Sequence[Job]) -> list[Any]:
