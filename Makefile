@@ -31,7 +31,7 @@ run: install ## Run the main job: a local MESH, the gateway, three events, and a
 	$(BIN)/gateway demo
 
 test: install ## Run every test
-	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile
+	$(BIN)/pytest -m "not soak" -n 3 --dist loadfile --no-loadscope-reorder
 
 check: install ## Lint, types and import rules
 	$(BIN)/ruff check .

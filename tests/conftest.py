@@ -12,6 +12,20 @@ from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener
 from tests.postgres import PostgresServer
 
 ROOT = Path(__file__).resolve().parent.parent
+LONG = (
+    "test_nodes.py",
+    "test_bench.py",
+    "test_crash.py",
+    "test_endpoints.py",
+    "test_notifications.py",
+    "test_level.py",
+)
+"""The files that take longest. They are begun with, so that no process is left with one of them when all else is done."""
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 @pytest.fixture(scope="session")

@@ -37,7 +37,13 @@ async def application(scope: Scope, receive: Receive, send: Send) -> None:
 @contextlib.asynccontextmanager
 async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[int]:
     """The port at which `app` is served, as the gateway is."""
-    usual: dict[str, Any] = {"http": Quick, "lifespan": "off", "log_config": None, "access_log": False}
+    usual: dict[str, Any] = {
+        "http": Quick,
+        "lifespan": "off",
+        "log_config": None,
+        "access_log": False,
+        "timeout_keep_alive": 1,
+    }
     config = uvicorn.Config(app, port=0, loop="asyncio", proxy_headers=False, **usual | settings)
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # the test's own loop has them

@@ -2,25 +2,27 @@
 
 from __future__ import annotations
 
+import pytest
+
 from gateway.clock import now_ms
 from gateway.retention import Eraser
 from gateway.store.base import Room
-from gateway.store.postgres import PostgresStore
+from gateway.store.postgres import PostgresStore, partitions, retention
 from tests.samples import verdict
 from tests.store.test_retention import DAY_MS, SETTINGS, keep
 
 PARTITIONS = "SELECT count(*) FROM pg_class WHERE relispartition AND relkind = 'r' AND relname LIKE 'events_2%'"
 
 
-async def partitions(store: PostgresStore) -> int:
+async def days(store: PostgresStore) -> int:
     return int((await store._fetch(PARTITIONS))[0][0])
 
 
 async def test_a_day_is_dropped_once_all_of_it_is_over_and_done(nodes: tuple[PostgresStore, PostgresStore]) -> None:
     store, other = nodes
-    today = await partitions(store)
+    today = await days(store)
     await store.tidy(now_ms() - 6 * DAY_MS)
-    assert await partitions(store) == today + 6
+    assert await days(store) == today + 6
     waiting, _ = await keep(store, 5, "pending", id="waiting")
     beside, _ = await keep(store, 5, id="beside")
     alone, _ = await keep(store, 4, id="11111111-2222-4333-8444-555555555555")
@@ -33,12 +35,12 @@ async def test_a_day_is_dropped_once_all_of_it_is_over_and_done(nodes: tuple[Pos
     assert (found.id, found.delivered, found.dead) == (alone.id, 2, 0)
     assert await store.audit(beside.row_id)
     # Of the days that are over, six to three ago, one stays for the sake of what is still to be delivered.
-    assert await partitions(store) == today + 3
+    assert await days(store) == today + 3
 
     for each in await store.claim(Room(9), now_ms(), now_ms() + DAY_MS):
         await store.record(verdict(each.delivery))
     assert await Eraser(store, SETTINGS).run() == 1
-    assert await partitions(store) == today + 2
+    assert await days(store) == today + 2
     line = await store.audit(waiting.row_id)
     assert line
     assert line.delivered == 2
@@ -55,7 +57,11 @@ async def test_rows_of_a_day_that_had_no_partition_go_with_it(nodes: tuple[Postg
     assert await store.audit(early.row_id)
 
 
-async def test_a_day_that_others_are_at_stays_for_the_next_time(nodes: tuple[PostgresStore, PostgresStore]) -> None:
+async def test_a_day_that_others_are_at_stays_for_the_next_time(
+    nodes: tuple[PostgresStore, PostgresStore], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(retention, "PAUSE_SECONDS", 0.01)
+    monkeypatch.setattr(partitions, "LOCK_MS", 20)
     store, other = nodes
     await store.tidy(now_ms() - 4 * DAY_MS)
     old, _ = await keep(store, 4, id="old")
