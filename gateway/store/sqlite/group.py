@@ -90,7 +90,7 @@ class GroupWriter:
 
 
 class _WriterThread:
-    """Commits, one transaction after the other. An executor would do the same, at twice the time of the loop."""
+    """Commits, one transaction after the other. An executor would do the same, with two futures for each."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
