@@ -7,12 +7,15 @@ import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
+from typing import Final
 
 import aiohttp
 from aiohttp.abc import AbstractResolver
 
 from gateway.addresses import is_webhook_url, may_reach, names_forbidden_address
 from gateway.errors import GatewayError
+
+USER_AGENT: Final = "fhir-event-gateway"
 
 
 class ForbiddenAddress(OSError):
@@ -51,7 +54,7 @@ def session(
         cookie_jar=aiohttp.DummyCookieJar(),
         timeout=aiohttp.ClientTimeout(total=seconds),
         auto_decompress=False,
-        headers={"User-Agent": "fhir-event-gateway"},
+        headers={"User-Agent": USER_AGENT},
         trust_env=False,
     )
 
