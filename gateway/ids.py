@@ -77,13 +77,15 @@ def parse(text: str) -> int:
     return row_id
 
 
-def delivery_uuid(instance: int, delivery_id: int) -> uuid.UUID:
+@lru_cache(maxsize=1024)  # an attempt asks several times
+def delivery_uuid(instance: int, delivery_id: int) -> str:
     """The UUID by which the outside knows a delivery: its MESH local id, and the id of the notification it carries.
 
     It is made of the store's own number (60 bits) and the delivery's id, both durable before anything is sent, so it
     never changes between attempts and needs no column or index of its own (UUID version 8: RFC 9562, section 5.8).
     """
-    return uuid.UUID(int=instance >> 12 << 80 | 8 << 76 | (instance & 0xFFF) << 64 | 2 << ID_BITS | delivery_id)
+    signs = f"{instance >> 12 << 80 | 8 << 76 | (instance & 0xFFF) << 64 | 2 << ID_BITS | delivery_id:032x}"
+    return f"{signs[:8]}-{signs[8:12]}-{signs[12:16]}-{signs[16:20]}-{signs[20:]}"
 
 
 def delivery_of(instance: int, text: str) -> int | None:
@@ -92,4 +94,4 @@ def delivery_of(instance: int, text: str) -> int | None:
         delivery_id = uuid.UUID(text).int & (1 << ID_BITS) - 1
     except ValueError:
         return None
-    return delivery_id if str(delivery_uuid(instance, delivery_id)) == text.lower() else None
+    return delivery_id if delivery_uuid(instance, delivery_id) == text.lower() else None

@@ -38,7 +38,7 @@ ATTEMPT = Attempt(DELIVERY.id, 1, 0, 0, "failed", 500, "HTTP 500", answer=PATIEN
         ATTEMPT,
         Verdict(ATTEMPT, "pending"),
         Outcome(Result.FAILED, 500, "HTTP 500", answer=PATIENT),
-        Notification(uuid.uuid4(), DELIVERY, EVENT, PATIENT.encode(), "application/fhir+json"),
+        Notification(str(uuid.uuid4()), DELIVERY, EVENT, PATIENT.encode(), "application/fhir+json"),
         Received("nems", LOCAL, TOLD, {"id": PATIENT}),
         Acceptance(EVENT, [DELIVERY]),
         Claimed(DELIVERY, EVENT, 0),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import uuid
 
 import pytest
 from hypothesis import given
@@ -50,14 +51,14 @@ def test_any_text_is_an_id_or_refused(text: str) -> None:
 @given(instances, row_ids)
 def test_a_delivery_is_found_by_its_uuid(instance: int, delivery_id: int) -> None:
     name = ids.delivery_uuid(instance, delivery_id)
-    assert name.version == 8
-    assert ids.delivery_of(instance, str(name)) == delivery_id
-    assert ids.delivery_of(instance, str(name).upper()) == delivery_id
+    assert (uuid.UUID(name).version, str(uuid.UUID(name))) == (8, name)
+    assert ids.delivery_of(instance, name) == delivery_id
+    assert ids.delivery_of(instance, name.upper()) == delivery_id
 
 
 @given(instances, instances, row_ids)
 def test_another_stores_uuid_is_not_ours(instance: int, other: int, delivery_id: int) -> None:
-    found = ids.delivery_of(instance, str(ids.delivery_uuid(other, delivery_id)))
+    found = ids.delivery_of(instance, ids.delivery_uuid(other, delivery_id))
     assert (found == delivery_id) == (instance == other)
 
 

@@ -105,8 +105,8 @@ class Notices:
     async def _send(self, subscription: Subscription, kind: NotificationType) -> Outcome:
         counts = await self._store.event_counts([subscription.id])
         status = self._topics.status(subscription, subscription.state, kind, counts.get(subscription.id, 0))
-        identity = uuid.uuid4()
-        body = render_json(notification(status, str(identity), instant(now_ms())))
+        identity = str(uuid.uuid4())
+        body = render_json(notification(status, identity, instant(now_ms())))
         delivery = Delivery(0, 0, subscription.channel, subscription.endpoint, subscription.form, (subscription.id,))
         outcome = await self._webhook.send(Notification(identity, delivery, None, body, JSON))
         log.info(kind, subscription_id=subscription.id, outcome=outcome.result, status=outcome.status)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gateway.catalogue import Catalogue
@@ -31,7 +32,7 @@ class Renderer:
         self._modules, self._catalogue = modules, catalogue
         self._base_url, self._instance, self._mns_path = base_url, instance, mns_path
         self._topics = Topics(catalogue, base_url)
-        self._checked = _Checked()
+        self._made = _Made()
 
     def inputs(self, event: Event, delivery: Delivery) -> Mapping[str, str]:
         """The forms of what the mapping module for `delivery` reads besides the event, by their names."""
@@ -56,34 +57,37 @@ class Renderer:
                 return original.body, XML
             tables = load("STU3")
             return render_xml(parse_json(original.body, tables).resource, tables), XML
+        identity = delivery_uuid(self._instance, delivery.id)
         if delivery.form in NUMBERED:
-            identity = str(delivery_uuid(self._instance, delivery.id))
             subscription = delivery.subscriptions[0]
             told = self._topics.of_event(event, subscription, delivery.number, delivery.form, identity)
-            return self._checked_once(event, delivery.form, self._topics, told)
+            return self._checked_once(event, delivery.form, self._topics, told, identity)
         form = _MODULE_FORMS.get(delivery.form, delivery.form)
         module = self._modules.find("event", form, event.type)
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {form}")
-        output = module.apply(event.attributes(), self._context(event, delivery), retrieved.inputs)
+        if retrieved is NOTHING and (copy := self._made.copy(event, form, module, identity)):
+            return copy
+        output = module.apply(event.attributes(), self._context(event, identity), retrieved.inputs)
         if retrieved.hydrated is not None:
             return _written(output, form, event.dataref, retrieved.hydrated)
-        return self._checked_once(event, form, module, output)
+        return self._checked_once(event, form, module, output, identity)
 
-    def _checked_once(self, event: Event, form: Form, maker: object, output: dict[str, Any]) -> tuple[bytes, str]:
+    def _checked_once(
+        self, event: Event, form: Form, maker: object, output: dict[str, Any], identity: str
+    ) -> tuple[bytes, str]:
         """What `maker` has made of an event, which is checked for the first of its deliveries in that form."""
-        if self._checked.get(event.row_id, form) is maker:
-            return _encoded(output, form)
-        written = _written(output, form)
-        self._checked.keep(event.row_id, form, maker)
+        is_checked = self._made.has(event, form, maker)
+        written = _encoded(output, form) if is_checked else _written(output, form)
+        self._made.keep(event, form, maker, identity, written)
         return written
 
-    def _context(self, event: Event, delivery: Delivery) -> Context:
+    def _context(self, event: Event, identity: str) -> Context:
         event_type = self._catalogue[event.type]
         return Context(
             claim_check=f"{self._base_url}/claim-check/{show(event.row_id)}",
             public_url=self._base_url,
-            notification=str(delivery_uuid(self._instance, delivery.id)),
+            notification=identity,
             mns_path=self._mns_path,
             mns_type=event_type.mns.type if event_type.mns else None,
             nems_code=event_type.nems.code if event_type.nems else None,
@@ -113,25 +117,54 @@ def _encoded(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
     return (render_xml(output, load("STU3")), XML) if form == "nems-message" else (render_json(output), JSON)
 
 
-class _Checked:
-    """Which events were found valid in which forms lately, as which maker writes them: the deliveries of an event in
-    one form differ by the UUID of the notification, and by the id of the subscription and the event's number in it, so
-    one of them is checked for all.
+@dataclass(slots=True)
+class _First:
+    """What was written of an event first: who made it, for the notification of which UUID. `is_copied` says whether
+    another was found to differ from it by the UUID alone.
     """
 
-    def __init__(self, room: int = 1024) -> None:
-        self._room = room
-        self._makers: dict[tuple[int, Form], object] = {}
+    maker: object
+    identity: bytes
+    body: bytes
+    media_type: str
+    is_copied: bool = False
 
-    def get(self, row_id: int, form: Form) -> object:
-        """Who wrote it: a mapping module, or the topics."""
-        return self._makers.get((row_id, form))
 
-    def keep(self, row_id: int, form: Form, maker: object) -> None:
-        """Remember it, and forget the oldest when there are too many."""
-        self._makers[row_id, form] = maker
-        if len(self._makers) > self._room:
-            del self._makers[next(iter(self._makers))]
+class _Made:
+    """What was made of events lately, in each form, and found valid: so one delivery of an event is checked for all.
+
+    Mostly they differ by the UUID of the notification alone, and then need not be made anew either. That is how it is
+    found out: the second is made, and compared with the first.
+    """
+
+    def __init__(self, room: int = 1024, longest: int = 16_384) -> None:
+        self._room, self._longest = room, longest
+        self._firsts: dict[tuple[int, Form], _First] = {}
+
+    def has(self, event: Event, form: Form, maker: object) -> bool:
+        """Whether what `maker`, a mapping module or the topics, makes of the event in this form was found valid."""
+        first = self._firsts.get((event.row_id, form))
+        return first is not None and first.maker is maker
+
+    def copy(self, event: Event, form: Form, maker: object, identity: str) -> tuple[bytes, str] | None:
+        """What `maker` would make, and its media type, if another is known to differ by its UUID alone."""
+        first = self._firsts.get((event.row_id, form))
+        if first is None or first.maker is not maker or not first.is_copied:
+            return None
+        return first.body.replace(first.identity, identity.encode()), first.media_type
+
+    def keep(self, event: Event, form: Form, maker: object, identity: str, written: tuple[bytes, str]) -> None:
+        """Remember what was made and is valid, and forget the oldest when there are too many."""
+        (body, media_type), name = written, identity.encode()
+        if self.has(event, form, maker):
+            first = self._firsts[event.row_id, form]
+            # A second attempt at the same delivery proves nothing.
+            if name != first.identity:
+                first.is_copied = first.body.replace(first.identity, name) == body
+            return
+        self._firsts[event.row_id, form] = _First(maker, name, body if len(body) <= self._longest else b"", media_type)
+        if len(self._firsts) > self._room:
+            del self._firsts[next(iter(self._firsts))]
 
 
 def _hydrated(dataref: str | None, resource: dict[str, Any]) -> dict[str, Any]:

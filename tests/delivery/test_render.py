@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -73,3 +74,32 @@ def test_what_is_no_signal_is_refused_with_its_place(
         renderer.render(told, delivery(told, form="mns-signal"))
     assert location in {issue.location for issue in refused.value.issues}
     assert not any(value in str(refused.value) for value in changed.values())
+
+
+FORMS = ("mns-signal", "cloudevent", "nems-message", "r4-empty", "r4-id-only", "r4-full-resource")
+
+
+def new_renderer(folder: Path = ROOT / "mappings") -> Renderer:
+    return Renderer(Modules.load(folder), catalogue.load(ROOT / "config" / "event-types"), BASE, instance=1)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_each_delivery_of_an_event_is_written_as_if_it_were_the_only_one(renderer: Renderer, form: str) -> None:
+    told = event(original=Original(b"{}", "application/cloudevents+json", "cloudevent"), face="mns")
+    for number in range(1, 5):
+        one = delivery(told, form=form, number=number, subscriptions=(f"s{number}",))
+        assert renderer.render(told, one) == new_renderer().render(told, one)
+
+
+def test_a_module_that_does_more_with_its_uuid_than_to_copy_it_is_asked_each_time(tmp_path: Path) -> None:
+    folder = tmp_path / "mappings"
+    shutil.copytree(ROOT / "mappings", folder)
+    module = folder / "mns" / "cloudevent.yaml"
+    text, line = module.read_text(), 'versionid: "{{ Event.versionid }}"'
+    assert line in text
+    module.write_text(text.replace(line, 'versionid: "{{ %notification.substring(35) }}"'))
+    renderer, told = new_renderer(folder), event()
+    deliveries = [delivery(told, form="cloudevent") for _ in range(5)]
+    # A second attempt looks like a copy of the first, and proves nothing.
+    for one in (deliveries[0], *deliveries):
+        assert renderer.render(told, one) == new_renderer(folder).render(told, one)

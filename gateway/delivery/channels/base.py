@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from enum import StrEnum
 from typing import ClassVar, Protocol
-from uuid import UUID
 
 from gateway.events import Delivery, Event, Record
 
@@ -43,13 +42,13 @@ class Outcome(Record, frozen=True):
 
 
 class Notification(Record, frozen=True):
-    """An event rendered for a delivery, or a notice of a subscription's state, which has no event; `id` never changes
-    between attempts, so that a receiver can tell a repeat.
+    """An event rendered for a delivery, or a notice of a subscription's state, which has no event; `id`, a UUID, never
+    changes between attempts, so that a receiver can tell a repeat.
     """
 
     SHOWN: ClassVar = ("id", "media_type")
 
-    id: UUID
+    id: str
     delivery: Delivery
     event: Event | None
     body: bytes

@@ -99,7 +99,7 @@ def _local_id(notification: Notification) -> str:
     It is the same for every attempt, and another for each replay, which the message sent before is not.
     """
     replays = notification.delivery.replays
-    return f"{notification.id}.{replays}" if replays else str(notification.id)
+    return f"{notification.id}.{replays}" if replays else notification.id
 
 
 def _outcome(sent: Sent, read_seconds: float) -> Outcome:

@@ -73,7 +73,7 @@ def _headers(notification: Notification, subscription: Subscription | None) -> l
     own = {
         # As the subscriber wrote it, parameters and all.
         "Content-Type": (subscription and subscription.payload) or notification.media_type,
-        **sign(secrets, str(notification.id), now_ms(), notification.body),
+        **sign(secrets, notification.id, now_ms(), notification.body),
     }
     if notification.delivery.replays:
         own["webhook-replay"] = str(notification.delivery.replays)
