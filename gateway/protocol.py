@@ -212,7 +212,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _find_shortcut(self, headers: Mapping[bytes, bytes]) -> Respond | None:
         """What may answer the request whose head is whole, unless it needs more of uvicorn: one before it is not
-        answered yet, there are too many others, Expect, Upgrade, HTTP/1.0; or its body is not short.
+        answered yet, there are too many others, Expect, Upgrade; or its body is not short.
         """
         respond = self._shortcuts.get(self.url)
         if respond is None:
@@ -225,7 +225,6 @@ class BoundedProtocol(HttpToolsProtocol):
             or (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit))
             or self.expect_100_continue
             or parser.should_upgrade()
-            or parser.get_http_version() != "1.1"
         ):
             return None
         return respond

@@ -74,7 +74,8 @@ def _written_out(value: Any) -> Any:
 
 
 def _refuse_depth(body: bytes, resource: dict[str, Any]) -> None:
-    if body.count(b"{") + body.count(b"[") <= _MAX_NESTING:
+    # Each level takes two signs at least.
+    if len(body) <= 2 * _MAX_NESTING or body.count(b"{") + body.count(b"[") <= _MAX_NESTING:
         return
     level: list[Any] = [resource]
     for _ in range(_MAX_NESTING):

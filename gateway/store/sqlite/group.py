@@ -11,10 +11,11 @@ import asyncio
 import itertools
 import operator
 import sqlite3
+import sys
 import threading
 from collections.abc import Callable, Sequence
 from queue import SimpleQueue
-from typing import Any, TypeVar, cast
+from typing import Any, Final, TypeVar, cast
 
 from gateway.errors import Unavailable
 from gateway.store.group import Group
@@ -23,6 +24,7 @@ T = TypeVar("T")
 Item = TypeVar("Item")
 Job = Callable[[sqlite3.Connection], Any]
 Work = Callable[[sqlite3.Connection, Sequence[Any]], Sequence[Any]]
+_SWITCH_SECONDS: Final = 0.0005
 
 
 class GroupWriter:
@@ -95,9 +97,9 @@ class _WriterThread:
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
         self._loop = asyncio.get_running_loop()
+        # Or a commit would wait for as long as five milliseconds until a busy loop gives up the interpreter lock.
+        sys.setswitchinterval(min(_SWITCH_SECONDS, sys.getswitchinterval()))
         self._asked: SimpleQueue[tuple[Sequence[Job], asyncio.Future[None]] | None] = SimpleQueue()
-        self._begun = threading.Lock()
-        self._begun.acquire()
         self._thread = threading.Thread(target=self._run, name="commit", daemon=True)
         self._thread.start()
 
@@ -105,8 +107,6 @@ class _WriterThread:
         """Do these, and commit; the future raises what they raise."""
         done = self._loop.create_future()
         self._asked.put((jobs, done))
-        # Or the thread would wait for the interpreter lock until the loop has nothing to do.
-        self._begun.acquire()
         return done
 
     def close(self) -> None:
@@ -116,7 +116,6 @@ class _WriterThread:
 
     def _run(self) -> None:
         while asked := self._asked.get():
-            self._begun.release()
             jobs, done = asked
             error: Exception | None = None
             try:
