@@ -51,11 +51,14 @@ class Connection(asyncio.Protocol):
         The future raises TimeoutError when nothing is in time, and ConnectionError when the connection ends before, or
         what comes is no HTTP. The request may have arrived all the same.
         """
-        self._answer = self._loop.create_future()
+        answer = self._answer = self._loop.create_future()
         self._begin()
-        self._end_at(self._loop.time() + seconds)
-        self._transport.write(request)
-        return self._answer
+        if self.is_open:
+            self._end_at(self._loop.time() + seconds)
+            self._transport.write(request)
+        else:
+            self._break(ConnectionError("the connection was closed at once"))
+        return answer
 
     @property
     def is_open(self) -> bool:

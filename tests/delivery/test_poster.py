@@ -1,0 +1,332 @@
+"""What goes over the wire and back when a webhook is posted, on connections that are kept."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import socket
+from collections.abc import AsyncIterator, Sequence
+
+import pytest
+from aiohttp.abc import AbstractResolver, ResolveResult
+from hypothesis import given
+from hypothesis import strategies as st
+
+from gateway.delivery.channels import connection as connections
+from gateway.delivery.channels.connection import Answer
+from gateway.delivery.channels.poster import NotConnected, Poster
+from gateway.outbound import ForbiddenAddress
+from tests.harness import free_port
+
+DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
+HEADERS = (("Content-Type", "text/plain"), ("X-Own", "1"))
+
+
+class Listening:
+    """Answers each request by the next of `answers`, each a list of parts; the last one again and again. A part that is
+    empty closes the connection.
+    """
+
+    def __init__(self) -> None:
+        self.answers: list[Sequence[bytes]] = [[DONE]]
+        self.requests: list[bytes] = []
+        self.connections: list[asyncio.StreamWriter] = []
+
+    async def start(self) -> None:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+        self.port = self.server.sockets[0].getsockname()[1]
+        self.url = f"http://127.0.0.1:{self.port}/signals"
+
+    async def stop(self) -> None:
+        self.server.close()
+        for writer in self.connections:
+            writer.transport.abort()
+        await asyncio.sleep(0)
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections.append(writer)
+        try:
+            while True:
+                head = await reader.readuntil(b"\r\n\r\n")
+                length = int(head.lower().partition(b"content-length: ")[2].partition(b"\r\n")[0])
+                self.requests.append(head + await reader.readexactly(length))
+                answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+                for part in answer:
+                    if not part:
+                        return
+                    writer.write(part)
+                    await writer.drain()
+                    await asyncio.sleep(0.01)
+        except (asyncio.IncompleteReadError, OSError):
+            pass
+        finally:
+            writer.close()
+
+
+@pytest.fixture
+async def listening() -> AsyncIterator[Listening]:
+    one = Listening()
+    await one.start()
+    yield one
+    await one.stop()
+
+
+@pytest.fixture
+async def poster() -> AsyncIterator[Poster]:
+    one = Poster(loopback=True)
+    yield one
+    await one.close()
+
+
+async def post(poster: Poster, url: str, body: bytes = b"body", seconds: float = 2.0) -> Answer:
+    return await poster.post(url, HEADERS, body, seconds)
+
+
+async def test_a_request_is_as_http_has_it(poster: Poster, listening: Listening) -> None:
+    assert await post(poster, f"{listening.url}/a b?q=%2F{{1}}&r=[2]".replace(" ", "+")) == Answer(204, "", b"")
+    head, _, body = listening.requests[0].partition(b"\r\n\r\n")
+    assert body == b"body"
+    assert head.split(b"\r\n") == [
+        b"POST /signals/a+b?q=%2F%7B1%7D&r=[2] HTTP/1.1",
+        f"Host: 127.0.0.1:{listening.port}".encode(),
+        b"User-Agent: fhir-event-gateway",
+        b"Accept-Encoding: identity",
+        b"Content-Type: text/plain",
+        b"X-Own: 1",
+        b"Content-Length: 4",
+    ]
+
+
+async def test_a_url_without_a_path_has_the_root(poster: Poster, listening: Listening) -> None:
+    await post(poster, f"http://127.0.0.1:{listening.port}?a=1")
+    assert listening.requests[0].startswith(b"POST /?a=1 HTTP/1.1\r\n")
+
+
+async def test_a_connection_is_kept_for_the_next_request(poster: Poster, listening: Listening) -> None:
+    for number in range(5):
+        await post(poster, listening.url, b"%d" % number)
+    assert [request[-1:] for request in listening.requests] == [b"0", b"1", b"2", b"3", b"4"]
+    assert len(listening.connections) == 1
+
+
+async def test_requests_at_once_have_a_connection_each(poster: Poster, listening: Listening) -> None:
+    for _ in range(2):
+        await asyncio.gather(*(post(poster, listening.url) for _ in range(4)))
+    assert len(listening.connections) == 4
+    assert len(listening.requests) == 8
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b"HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 2\r\n\r\nok",
+        b"HTTP/1.0 200 OK\r\nContent-Length: 2\r\n\r\nok",
+    ],
+)
+async def test_a_connection_that_the_other_side_ends_is_not_used_again(
+    poster: Poster, listening: Listening, answer: bytes
+) -> None:
+    listening.answers = [[answer]]
+    for _ in range(2):
+        assert await post(poster, listening.url) == Answer(200, "", b"ok")
+    assert len(listening.connections) == 2
+
+
+async def test_one_that_was_closed_while_nobody_asked_is_not_used_again(poster: Poster, listening: Listening) -> None:
+    listening.answers = [[DONE, b""], [DONE]]
+    await post(poster, listening.url)
+    await asyncio.sleep(0.1)
+    assert (await post(poster, listening.url)).status == 204
+    assert len(listening.connections) == 2
+
+
+async def test_one_that_nobody_asks_is_closed_in_time(
+    poster: Poster, listening: Listening, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(connections, "IDLE_SECONDS", 0.2)
+    await post(poster, listening.url, seconds=0.3)
+    await asyncio.sleep(0.1)
+    await post(poster, listening.url, seconds=0.3)
+    assert len(listening.connections) == 1
+    await asyncio.sleep(0.6)
+    assert listening.connections[0].transport.is_closing()
+    await post(poster, listening.url)
+    assert len(listening.connections) == 2
+
+
+async def test_what_nobody_asked_for_ends_the_connection(poster: Poster, listening: Listening) -> None:
+    listening.answers = [[DONE, DONE], [DONE, b"HTTP/1.1 200 OK\r\nX-Own: "], [DONE + DONE], [DONE]]
+    for _ in range(4):
+        assert (await post(poster, listening.url)).status == 204
+        await asyncio.sleep(0.1)
+    assert len(listening.connections) == 4
+
+
+async def test_what_comes_before_the_answer_is_passed_over(poster: Poster, listening: Listening) -> None:
+    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    listening.answers = [[b"HTTP/1.1 100 Continue\r\n\r\n" + early, early, DONE]]
+    for _ in range(2):
+        assert (await post(poster, listening.url)).status == 204
+    assert len(listening.connections) == 1
+
+
+async def test_another_protocol_is_none_that_can_be_used_again(poster: Poster, listening: Listening) -> None:
+    listening.answers = [[b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\nhello"]]
+    for _ in range(2):
+        assert (await post(poster, listening.url)).status == 101
+    assert len(listening.connections) == 2
+
+
+async def test_a_body_that_ends_with_the_connection_counts(poster: Poster, listening: Listening) -> None:
+    listening.answers = [[b"HTTP/1.1 500 Oh\r\nRetry-After: 7\r\n\r\n", b"why", b""]]
+    assert await post(poster, listening.url) == Answer(500, "7", b"why")
+
+
+async def test_nothing_is_known_of_an_answer_that_breaks_off(poster: Poster, listening: Listening) -> None:
+    for answer in (b"HTTP/1.1 200 OK\r\nContent-", b"garbage", b"HTTP/1.1 2000 OK\r\n\r\n"):
+        listening.answers = [[answer, b""]]
+        with pytest.raises(ConnectionError):
+            await post(poster, listening.url)
+
+
+async def test_a_header_that_would_end_within_itself_is_not_sent(poster: Poster, listening: Listening) -> None:
+    for value in ("a\r\nX-More: 1", "a\n", "a\r", "a\0"):
+        with pytest.raises(ValueError, match="not a header"):
+            await poster.post(listening.url, [("X-Own", value)], b"", 1.0)
+    assert listening.requests == []
+
+
+async def test_who_waits_no_more_ends_the_connection(poster: Poster, listening: Listening) -> None:
+    listening.answers = [[b"HTTP/1.1 200 OK\r\n"], [DONE]]
+    with pytest.raises(TimeoutError):
+        async with asyncio.timeout(0.2):
+            await post(poster, listening.url, seconds=5)
+    await asyncio.sleep(0.1)
+    assert listening.connections[0].transport.is_closing()
+    assert (await post(poster, listening.url)).status == 204
+
+
+async def test_a_connection_that_is_closed_at_once_is_found_out_at_once() -> None:
+    wire, connection = Wire(), connections.Connection(lambda _: None)
+    connection.connection_made(wire)
+    wire.abort()
+    with pytest.raises(ConnectionError, match="closed at once"):
+        await connection.ask(b"", 60)
+
+
+async def test_without_a_connection_nothing_was_sent(poster: Poster) -> None:
+    with pytest.raises(NotConnected, match="no connection: ConnectionRefusedError"):
+        await post(poster, f"http://127.0.0.1:{free_port()}/")
+
+
+class Names(AbstractResolver):
+    """Knows what it is told, and counts how often it is asked."""
+
+    def __init__(self, *addresses: str) -> None:
+        self.addresses, self.asked = addresses, 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        self.asked += 1
+        if not self.addresses:
+            raise OSError("no such name")
+        return [
+            ResolveResult(hostname=host, host=one, port=port, family=socket.AF_INET, proto=0, flags=0)
+            for one in self.addresses
+        ]
+
+    async def close(self) -> None: ...
+
+
+async def test_a_name_that_nobody_knows_means_not_sent() -> None:
+    poster = Poster(loopback=True, resolver=Names())
+    with pytest.raises(NotConnected):
+        await post(poster, "http://nobody.example/")
+    await poster.close()
+
+
+async def test_the_next_address_of_a_name_is_tried(listening: Listening) -> None:
+    poster = Poster(loopback=True, resolver=Names("127.0.0.2", "127.0.0.1"))
+    assert (await post(poster, f"http://two.example:{listening.port}/")).status == 204
+    await poster.close()
+
+
+async def test_of_the_addresses_of_a_name_only_allowed_ones_are_tried(listening: Listening) -> None:
+    poster = Poster(loopback=True, resolver=Names("10.0.0.1", "169.254.169.254", "127.0.0.1"))
+    assert (await post(poster, f"http://many.example:{listening.port}/")).status == 204
+    await poster.close()
+    poster = Poster(loopback=False, resolver=Names("10.0.0.1", "127.0.0.1"))
+    with pytest.raises(ForbiddenAddress):
+        await post(poster, f"http://many.example:{listening.port}/")
+    await poster.close()
+    assert len(listening.requests) == 1
+
+
+async def test_a_name_is_not_looked_up_for_each_connection(listening: Listening) -> None:
+    names = Names("127.0.0.1")
+    poster = Poster(loopback=True, resolver=names)
+    listening.answers = [[DONE, b""]]
+    for _ in range(3):
+        await post(poster, f"http://name.example:{listening.port}/")
+        await asyncio.sleep(0.05)
+    assert (len(listening.connections), names.asked) == (3, 1)
+    await poster.close()
+
+
+class Wire(asyncio.Transport):
+    """A connection's other side, byte by byte."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.closed = False
+
+    def write(self, data: bytes | bytearray | memoryview) -> None: ...
+
+    def is_closing(self) -> bool:
+        return self.closed
+
+    def abort(self) -> None:
+        self.closed = True
+
+    close = abort
+
+
+def heard(parts: Sequence[bytes]) -> Answer | BaseException | None:
+    """What a connection makes of an answer that comes in these parts, and ends with the connection."""
+
+    async def hear() -> Answer | BaseException | None:
+        wire, connection = Wire(), connections.Connection(lambda _: None)
+        connection.connection_made(wire)
+        asked = connection.ask(b"", 60)
+        for part in parts:
+            if not wire.closed:
+                connection.data_received(part)
+        connection.connection_lost(None)
+        return asked.exception() or asked.result()
+
+    return asyncio.run(hear())
+
+
+@given(
+    st.lists(
+        st.binary(max_size=40) | st.sampled_from([DONE, b"HTTP/1.1 ", b"200 OK\r\n", b"\r\n", b"Retry-After: 1\r\n"])
+    )
+)
+def test_whatever_comes_is_an_answer_or_none(parts: list[bytes]) -> None:
+    assert isinstance(heard(parts), Answer | ConnectionError)
+
+
+@given(st.data(), st.integers(200, 599), st.binary(max_size=60), st.booleans())
+def test_an_answer_is_the_same_in_whatever_parts_it_comes(
+    data: st.DataObject, status: int, body: bytes, chunked: bool
+) -> None:
+    if chunked and body:
+        told = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+    else:
+        told = b"Content-Length: %d\r\n\r\n%b" % (len(body), body)
+    text = b"HTTP/1.1 %d Said\r\nRetry-After: 12\r\n%b" % (status, told)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(text)), max_size=6)))
+    parts = [text[start:end] for start, end in itertools.pairwise([0, *cuts, len(text)])]
+    expected = b"" if status in {204, 304} else body
+    assert heard([part for part in parts if part]) == Answer(status, "12", expected)
