@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cache
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram
@@ -97,9 +97,9 @@ def ended(channel: str, state: str, count: int = 1) -> None:
     _ENDED.counts[channel, state] += count
 
 
-def in_memory(count: int) -> None:
-    """How many deliveries are held in memory now."""
-    _IN_MEMORY.set(count)
+def in_memory(count: Callable[[], int]) -> None:
+    """Where to ask, when somebody looks, how many deliveries are held in memory."""
+    _IN_MEMORY.set_function(count)
 
 
 def endpoints_failing(count: int) -> None:

@@ -25,6 +25,7 @@ class Holdings:
         self._bytes_of: Counter[str] = Counter()
         self._ids: set[int] = set()
         self._bytes = 0
+        metrics.in_memory(lambda: len(self._ids))
 
     @property
     def room(self) -> Room:
@@ -71,4 +72,3 @@ class Holdings:
         self._bytes += size
         self._bytes_of[delivery.endpoint] += size
         self._held[delivery.endpoint] += sign
-        metrics.in_memory(len(self._ids))
