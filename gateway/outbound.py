@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import socket
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
 import aiohttp
-from aiohttp.abc import AbstractResolver
 
 from gateway.addresses import is_webhook_url, may_reach, names_forbidden_address
 from gateway.errors import GatewayError
@@ -37,18 +35,14 @@ def session(
     *,
     loopback: bool = False,
     anywhere: bool = False,
-    tls: ssl.SSLContext | None = None,
-    resolver: AbstractResolver | None = None,
 ) -> aiohttp.ClientSession:
     """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies. `anywhere` is for what
-    an operator has set; `tls` is how the other side is verified, `resolver` how names are looked up; by default as the
-    system does.
+    an operator has set.
     """
     return aiohttp.ClientSession(
         connector=aiohttp.TCPConnector(
             limit=0,
-            ssl=tls or True,
-            resolver=resolver or aiohttp.ThreadedResolver(),
+            resolver=aiohttp.ThreadedResolver(),
             socket_factory=None if anywhere else partial(_socket, loopback=loopback),
         ),
         cookie_jar=aiohttp.DummyCookieJar(),

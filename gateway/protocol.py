@@ -225,6 +225,8 @@ class BoundedProtocol(HttpToolsProtocol):
             or (limit is not None and (len(self.connections) >= limit or len(self.tasks) >= limit))
             or self.expect_100_continue
             or parser.should_upgrade()
+            # One of HTTP/1.0 that would be kept has to be told so.
+            or (b"connection" in headers and parser.get_http_version() == "1.0")
         ):
             return None
         return respond

@@ -10,6 +10,7 @@ from rich.pretty import pretty_repr
 
 from gateway.applications import LOCAL
 from gateway.delivery.channels.base import Notification, Outcome, Result
+from gateway.delivery.channels.connection import Answer
 from gateway.events import Attempt, Event, Original, Record, Verdict
 from gateway.intake import Received
 from gateway.store.base import Acceptance, Claimed
@@ -42,6 +43,7 @@ ATTEMPT = Attempt(DELIVERY.id, 1, 0, 0, "failed", 500, "HTTP 500", answer=PATIEN
         Received("nems", LOCAL, TOLD, {"id": PATIENT}),
         Acceptance(EVENT, [DELIVERY]),
         Claimed(DELIVERY, EVENT, 0),
+        Answer(200, "", PATIENT.encode()),
     ],
     ids=lambda one: type(one).__name__,
 )

@@ -18,8 +18,10 @@ from gateway.fhir.validate import validate
 from gateway.fhir.xml import render_xml
 from gateway.ids import delivery_uuid, show
 from gateway.mapping.context import Context
+from gateway.mapping.module import Module
 from gateway.mapping.modules import Modules
 
+_OTHER_DIGITS = str.maketrans("0123456789abcdef", "123456789abcdef0")
 _MODULE_FORMS: Mapping[Form, Form] = {"hydrated-signal": "mns-signal"}
 
 
@@ -61,26 +63,43 @@ class Renderer:
         if delivery.form in NUMBERED:
             subscription = delivery.subscriptions[0]
             told = self._topics.of_event(event, subscription, delivery.number, delivery.form, identity)
-            return self._checked_once(event, delivery.form, self._topics, told, identity)
+            return self._checked_once(event, delivery.form, self._topics, told)
         form = _MODULE_FORMS.get(delivery.form, delivery.form)
         module = self._modules.find("event", form, event.type)
         if module is None:
             raise Refusal.because("NOT_IMPLEMENTED", f"no mapping module writes {event.type} as {form}")
-        if retrieved is NOTHING and (copy := self._made.copy(event, form, module, identity)):
+        if retrieved is NOTHING and (copy := self._copy(event, form, module, identity)):
             return copy
         output = module.apply(event.attributes(), self._context(event, identity), retrieved.inputs)
         if retrieved.hydrated is not None:
             return _written(output, form, event.dataref, retrieved.hydrated)
         return self._checked_once(event, form, module, output, identity)
 
+    def _copy(self, event: Event, form: Form, module: Module, identity: str) -> tuple[bytes, str] | None:
+        """What `module` would make for the notification of that UUID, from what it made for another, if it does no more
+        with a UUID than to copy it. To find that out it is asked with one that has none of the other's digits.
+        """
+        first = self._made.get(event, form, module)
+        if first is None or not first.identity:
+            return None
+        if first.is_copied is None:
+            probe = first.identity.translate(_OTHER_DIGITS)
+            try:
+                again = _encoded(module.apply(event.attributes(), self._context(event, probe)), form)
+            except Refusal:
+                again = None
+            first.is_copied = again == first.copy(probe)
+        return first.copy(identity) if first.is_copied else None
+
     def _checked_once(
-        self, event: Event, form: Form, maker: object, output: dict[str, Any], identity: str
+        self, event: Event, form: Form, maker: object, output: dict[str, Any], identity: str = ""
     ) -> tuple[bytes, str]:
         """What `maker` has made of an event, which is checked for the first of its deliveries in that form."""
-        is_checked = self._made.has(event, form, maker)
-        written = _encoded(output, form) if is_checked else _written(output, form)
-        self._made.keep(event, form, maker, identity, written)
-        return written
+        if self._made.get(event, form, maker):
+            return _encoded(output, form)
+        body, media_type = _written(output, form)
+        self._made.keep(event, form, _First(maker, identity, body, media_type))
+        return body, media_type
 
     def _context(self, event: Event, identity: str) -> Context:
         event_type = self._catalogue[event.type]
@@ -119,50 +138,38 @@ def _encoded(output: dict[str, Any], form: Form) -> tuple[bytes, str]:
 
 @dataclass(slots=True)
 class _First:
-    """What was written of an event first: who made it, for the notification of which UUID. `is_copied` says whether
-    another was found to differ from it by the UUID alone.
+    """What was written of an event first: who made it, a mapping module or the topics, for the notification of which
+    UUID; "" when that is not the only thing by which another would differ. `is_copied` says whether the UUID is all.
     """
 
     maker: object
-    identity: bytes
+    identity: str
     body: bytes
     media_type: str
-    is_copied: bool = False
+    is_copied: bool | None = None
+
+    def copy(self, identity: str) -> tuple[bytes, str]:
+        """The same with another UUID."""
+        return self.body.replace(self.identity.encode(), identity.encode()), self.media_type
 
 
 class _Made:
-    """What was made of events lately, in each form, and found valid: so one delivery of an event is checked for all.
-
-    Mostly they differ by the UUID of the notification alone, and then need not be made anew either. That is how it is
-    found out: the second is made, and compared with the first.
-    """
+    """What was made of events lately, in each form, and found valid: one delivery of an event is checked for all."""
 
     def __init__(self, room: int = 1024, longest: int = 16_384) -> None:
         self._room, self._longest = room, longest
         self._firsts: dict[tuple[int, Form], _First] = {}
 
-    def has(self, event: Event, form: Form, maker: object) -> bool:
-        """Whether what `maker`, a mapping module or the topics, makes of the event in this form was found valid."""
+    def get(self, event: Event, form: Form, maker: object) -> _First | None:
+        """What `maker` has made first."""
         first = self._firsts.get((event.row_id, form))
-        return first is not None and first.maker is maker
+        return first if first and first.maker is maker else None
 
-    def copy(self, event: Event, form: Form, maker: object, identity: str) -> tuple[bytes, str] | None:
-        """What `maker` would make, and its media type, if another is known to differ by its UUID alone."""
-        first = self._firsts.get((event.row_id, form))
-        if first is None or first.maker is not maker or not first.is_copied:
-            return None
-        return first.body.replace(first.identity, identity.encode()), first.media_type
-
-    def keep(self, event: Event, form: Form, maker: object, identity: str, written: tuple[bytes, str]) -> None:
-        """Remember what was made and is valid, and forget the oldest when there are too many."""
-        (body, media_type), name = written, identity.encode()
-        if self.has(event, form, maker):
-            first = self._firsts[event.row_id, form]
-            # A second attempt at the same delivery proves nothing.
-            if name != first.identity:
-                first.is_copied = first.body.replace(first.identity, name) == body
-            return
-        self._firsts[event.row_id, form] = _First(maker, name, body if len(body) <= self._longest else b"", media_type)
+    def keep(self, event: Event, form: Form, first: _First) -> None:
+        """Remember what is valid, and forget the oldest when there are too many."""
+        if not first.identity or len(first.body) > self._longest:
+            first.identity, first.body = "", b""
+        self._firsts[event.row_id, form] = first
         if len(self._firsts) > self._room:
             del self._firsts[next(iter(self._firsts))]
 

@@ -91,15 +91,17 @@ def test_each_delivery_of_an_event_is_written_as_if_it_were_the_only_one(rendere
         assert renderer.render(told, one) == new_renderer().render(told, one)
 
 
-def test_a_module_that_does_more_with_its_uuid_than_to_copy_it_is_asked_each_time(tmp_path: Path) -> None:
+@pytest.mark.parametrize("digit", [0, 34, 35])
+def test_a_module_that_does_more_with_its_uuid_than_to_copy_it_is_asked_each_time(tmp_path: Path, digit: int) -> None:
     folder = tmp_path / "mappings"
     shutil.copytree(ROOT / "mappings", folder)
     module = folder / "mns" / "cloudevent.yaml"
     text, line = module.read_text(), 'versionid: "{{ Event.versionid }}"'
     assert line in text
-    module.write_text(text.replace(line, 'versionid: "{{ %notification.substring(35) }}"'))
+    module.write_text(text.replace(line, f'versionid: "{{{{ %notification.substring({digit}, 1) }}}}"'))
     renderer, told = new_renderer(folder), event()
-    deliveries = [delivery(told, form="cloudevent") for _ in range(5)]
-    # A second attempt looks like a copy of the first, and proves nothing.
-    for one in (deliveries[0], *deliveries):
+    first = delivery(told, form="cloudevent")
+    # The same again, one that differs in its last digit, as ids do that are made together, and others.
+    for row_id in (first.id, first.id, first.id ^ 1, first.id + 16, first.id + 256, first.id ^ 1 << 40):
+        one = delivery(told, form="cloudevent", id=row_id)
         assert renderer.render(told, one) == new_renderer(folder).render(told, one)

@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from typing import Final, NamedTuple, cast
+from typing import ClassVar, Final, cast
 
 import httptools
+
+from gateway.events import Record
 
 IDLE_SECONDS: Final = 15.0
 """A connection is kept for the next request for so long."""
@@ -22,8 +24,10 @@ _START_BYTES: Final = 500
 _SWITCHING: Final = 101
 
 
-class Answer(NamedTuple):
+class Answer(Record, frozen=True):
     """What was answered: `retry_after` is the header of that name, "" without; `start` that of the body."""
+
+    SHOWN: ClassVar = ("status",)
 
     status: int
     retry_after: str
@@ -42,22 +46,19 @@ class Connection(asyncio.Protocol):
         self._parser = httptools.HttpResponseParser(self)
         self._answer: asyncio.Future[Answer] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._deadline = 0.0
+        self._wakes = self._deadline = 0.0
         self._begin()
 
     def ask(self, request: bytes, seconds: float) -> asyncio.Future[Answer]:
-        """Send a request; the future holds what is answered.
+        """Send a request on a connection that is open; the future holds what is answered.
 
         The future raises TimeoutError when nothing is in time, and ConnectionError when the connection ends before, or
         what comes is no HTTP. The request may have arrived all the same.
         """
         answer = self._answer = self._loop.create_future()
         self._begin()
-        if self.is_open:
-            self._end_at(self._loop.time() + seconds)
-            self._transport.write(request)
-        else:
-            self._break(ConnectionError("the connection was closed at once"))
+        self._end_at(self._loop.time() + seconds)
+        self._transport.write(request)
         return answer
 
     @property
@@ -86,11 +87,15 @@ class Connection(asyncio.Protocol):
         self._read += len(data)
         try:
             self._parser.feed_data(data)
-        except httptools.HttpParserError:
+        except (httptools.HttpParserError, httptools.HttpParserUpgrade):
             self._break(ConnectionError("the answer is not HTTP"))
             return
         if self._answer:
             self._bound()
+
+    def on_message_begin(self) -> None:
+        if self._answer is None:  # a second answer, or the beginning of one
+            self.abort()
 
     def on_header(self, name: bytes, value: bytes) -> None:
         if name.lower() == b"retry-after":
@@ -101,15 +106,15 @@ class Connection(asyncio.Protocol):
         # What comes before the answer proper (RFC 9110, section 15.2), but for what ends HTTP on this connection.
         if status >= 200 or status == _SWITCHING:
             self._status, self._read = status, 0
+        else:
+            self._retry_after = ""
 
     def on_body(self, body: bytes) -> None:
         if len(self._start) < _START_BYTES:
             self._start += body
 
     def on_message_complete(self) -> None:
-        if self._answer is None:  # a second answer
-            self.abort()
-        elif self._status:
+        if self._status:
             self._finish(keep=self._parser.should_keep_alive() and self._status != _SWITCHING)
 
     def _begin(self) -> None:
@@ -120,7 +125,7 @@ class Connection(asyncio.Protocol):
     def _bound(self) -> None:
         """Hold an answer that is not whole yet to what may be read of it."""
         if self._read > (_BODY_BYTES if self._status else _HEAD_BYTES):
-            self._break(ConnectionError("the answer's head is too long"))
+            self._break(ConnectionError("the answer is too long"))
         elif self._status and not self._ending:
             self._ending = True
             self._end_at(min(self._deadline, self._loop.time() + _BODY_SECONDS))
@@ -137,9 +142,12 @@ class Connection(asyncio.Protocol):
 
     def _finish(self, *, keep: bool) -> None:
         answer, self._answer = self._answer, None
-        if answer and not answer.done():  # unless whoever waited was cancelled
-            answer.set_result(Answer(self._status, self._retry_after, self._start))
-        if keep:
+        if answer is None or answer.done():  # whoever waited was cancelled
+            self.abort()
+            return
+        answer.set_result(Answer(self._status, self._retry_after, self._start))
+        # What is still to be sent would come between this request and the next.
+        if keep and not self._transport.get_write_buffer_size():
             self._end_at(self._loop.time() + IDLE_SECONDS)
             self._free(self)
         else:
@@ -148,17 +156,18 @@ class Connection(asyncio.Protocol):
     def _end_at(self, moment: float) -> None:
         """Let nothing last longer than until `moment`. One timer serves many requests, which it mostly finds ended."""
         self._deadline = moment
-        if self._timer is None:
-            self._timer = self._loop.call_at(moment, self._look)
-        elif moment < self._timer.when():
+        if self._timer and self._wakes <= moment:
+            return
+        if self._timer:
             self._timer.cancel()
-            self._timer = self._loop.call_at(moment, self._look)
+        self._wakes, self._timer = moment, self._loop.call_at(moment, self._look)
 
     def _look(self) -> None:
         self._timer = None
-        if self._loop.time() < self._deadline:
+        # Loops count in milliseconds.
+        if self._deadline - self._loop.time() > 0.001:
             self._end_at(self._deadline)
         elif self._answer:
             self._break(TimeoutError("no answer in time"))
         else:
-            self._transport.close()
+            self.abort()

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import ipaddress
+import re
 import socket
 import ssl
 import time
@@ -23,10 +25,10 @@ from gateway.outbound import USER_AGENT, ForbiddenAddress
 _PORTS: Final = {"http": 80, "https": 443}
 _NAME_SECONDS: Final = 10.0
 """A name is looked up again after so long."""
-_NAMES: Final = 4096
 _NEXT_SECONDS: Final = 2.0
 """An address that has not answered for so long is left for the next of its name."""
-_AS_WRITTEN: Final = "/?:@!$&'()*+,;=%[]"
+_AS_WRITTEN: Final = "/?:@!$&'()*+,;=%"
+_lone_percent: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 
 
 class NotConnected(OSError):
@@ -53,28 +55,33 @@ class Poster:
     ) -> None:
         self._loopback, self._tls = loopback, tls or ssl.create_default_context()
         self._resolver = resolver or ThreadedResolver()
-        self._names: dict[str, tuple[float, list[str]]] = {}
+        self._lookups: dict[str, asyncio.Task[list[str]]] = {}
         self._connections: set[Connection] = set()
         self._idle: defaultdict[_Place, list[Connection]] = defaultdict(list)
 
     async def close(self) -> None:
         """Close the connections."""
+        for lookup in self._lookups.values():
+            lookup.cancel()
         lost = [connection.lost for connection in self._connections]
         for connection in self._connections:
             connection.abort()
-        await asyncio.gather(*lost)
-        await self._resolver.close()
+        try:
+            if lost:
+                await asyncio.wait(lost)
+        finally:
+            await self._resolver.close()
 
     async def post(self, url: str, headers: Sequence[tuple[str, str]], body: bytes, seconds: float) -> Answer:
         """Post `body` to `url`, which must be one that `gateway.addresses` calls a webhook's; all of it within
         `seconds`.
 
         Raises:
-            NotConnected: there is no connection.
+            NotConnected: there is no connection, so nothing was sent.
             ForbiddenAddress: the host has no address that may be reached.
             TimeoutError: no answer in time.
             ConnectionError: the connection ended before an answer, or what came is no HTTP.
-            ValueError: a header would end within itself.
+            ValueError: a header would end within itself; nothing was sent.
         """
         place, start = _target(url)
         request = b"%b%bContent-Length: %d\r\n\r\n%b" % (start, _lines(headers), len(body), body)
@@ -83,10 +90,13 @@ class Poster:
             started = time.monotonic()
             connection = await self._connect(place, seconds)
             seconds -= time.monotonic() - started
+        answer = connection.ask(request, seconds)
         try:
-            return await connection.ask(request, seconds)
+            return await answer
         except asyncio.CancelledError:
-            connection.abort()
+            # One that was answered is another's by now.
+            if answer.cancelled():
+                connection.abort()
             raise
 
     def _take(self, place: _Place) -> Connection | None:
@@ -100,16 +110,16 @@ class Poster:
     async def _connect(self, place: _Place, seconds: float) -> Connection:
         try:
             async with asyncio.timeout(seconds):
-                addresses = [one for one in await self._addresses(place) if may_reach(one, loopback=self._loopback)]
-                if not addresses:
-                    raise ForbiddenAddress("the host has no public address")
-                return await self._connect_to(addresses, place)
+                connection = await self._connect_to(await self._addresses(place), place, seconds)
         except ForbiddenAddress:
             raise
         except TimeoutError:
             raise NotConnected("no connection in time") from None
-        except (OSError, ValueError) as error:  # ValueError is what a certificate for another host raises
+        except (OSError, ValueError) as error:  # ValueError is what a name raises that can be none
             raise NotConnected(f"no connection: {type(error).__name__}") from None
+        if not connection.is_open:
+            raise NotConnected("the connection was closed at once")
+        return connection
 
     async def _addresses(self, place: _Place) -> list[str]:
         try:
@@ -119,24 +129,36 @@ class Poster:
         return [place.host]
 
     async def _addresses_of(self, place: _Place) -> list[str]:
-        now = time.monotonic()
-        until, addresses = self._names.get(place.host, (0.0, []))
-        if until < now:
-            found = await self._resolver.resolve(place.host, place.port, socket.AF_UNSPEC)
-            addresses = list(dict.fromkeys(one["host"] for one in found))
-            if len(self._names) >= _NAMES:
-                self._names.clear()
-            self._names[place.host] = now + _NAME_SECONDS, addresses
-        return addresses
+        """The addresses of a name, looked up once for all who ask at about the same time."""
+        lookup = self._lookups.get(place.host)
+        if lookup is None:
+            lookup = self._lookups[place.host] = asyncio.create_task(self._look_up(place))
+            lookup.add_done_callback(partial(self._looked_up, place.host))
+        await asyncio.wait([lookup])
+        return lookup.result()
 
-    async def _connect_to(self, addresses: list[str], place: _Place) -> Connection:
-        for address in addresses[:-1]:
-            try:
-                async with asyncio.timeout(_NEXT_SECONDS):
+    async def _look_up(self, place: _Place) -> list[str]:
+        found = await self._resolver.resolve(place.host, place.port, socket.AF_UNSPEC)
+        return list(dict.fromkeys(one["host"] for one in found))
+
+    def _looked_up(self, host: str, lookup: asyncio.Task[list[str]]) -> None:
+        if lookup.cancelled() or lookup.exception():
+            del self._lookups[host]
+        else:
+            asyncio.get_running_loop().call_later(_NAME_SECONDS, self._lookups.pop, host, None)
+
+    async def _connect_to(self, addresses: list[str], place: _Place, seconds: float) -> Connection:
+        """A connection to the first of `addresses` that may be reached and answers; one that does not is last then."""
+        allowed = [one for one in addresses if may_reach(one, loopback=self._loopback)]
+        if not allowed:
+            raise ForbiddenAddress("the host has no public address")
+        for address in allowed[:-1]:
+            with contextlib.suppress(OSError):  # a TimeoutError is one
+                async with asyncio.timeout(min(_NEXT_SECONDS, seconds / len(allowed))):
                     return await self._open(address, place)
-            except OSError:  # a TimeoutError is one
-                continue
-        return await self._open(addresses[-1], place)
+            addresses.remove(address)
+            addresses.append(address)
+        return await self._open(allowed[-1], place)
 
     async def _open(self, address: str, place: _Place) -> Connection:
         """A connection to the very address that may be reached: a name that changes its address gains nothing."""
@@ -145,7 +167,7 @@ class Poster:
             address,
             place.port,
             ssl=self._tls if place.is_tls else None,
-            server_hostname=place.host if place.is_tls else None,
+            server_hostname=place.host.rstrip(".") if place.is_tls else None,
         )
         self._connections.add(connection)
         connection.lost.add_done_callback(partial(self._forget, place, connection))
@@ -166,7 +188,8 @@ def _target(url: str) -> tuple[_Place, bytes]:
     """Where `url` is, and how a request to it begins."""
     parts = urlsplit(url)
     place = _Place(parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https")
-    path = quote((parts.path or "/") + (f"?{parts.query}" if parts.query else ""), safe=_AS_WRITTEN)
+    written = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
+    path = quote(_lone_percent.sub("%25", written), safe=_AS_WRITTEN)
     start = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {USER_AGENT}\r\nAccept-Encoding: identity\r\n"
     return place, start.encode("ascii")
 

@@ -1,6 +1,4 @@
-"""The rest-hook channel: a POST to a URL. The only outbound HTTP for notifications; what is fetched, `gateway.outbound`
-fetches.
-"""
+"""The rest-hook channel: a POST to a URL, and what its answer means."""
 
 from __future__ import annotations
 
@@ -63,7 +61,9 @@ class Webhook:
             return Outcome(Result.REFUSED, detail=str(error))
         except NotConnected as error:
             return Outcome(Result.FAILED, detail=str(error))
-        except (OSError, ValueError) as error:  # the request may have been on its way
+        except ValueError:  # checked when it was subscribed
+            return Outcome(Result.REFUSED, detail="the subscription's URL or headers cannot be sent", ours=True)
+        except OSError as error:  # the request may have been on its way
             return Outcome(Result.UNCERTAIN, detail=str(error))
         return _outcome(answer)
 

@@ -5,7 +5,11 @@ from __future__ import annotations
 import asyncio
 import itertools
 import socket
+import ssl
+import time
 from collections.abc import AsyncIterator, Sequence
+from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -15,7 +19,9 @@ from hypothesis import strategies as st
 from gateway.delivery.channels import connection as connections
 from gateway.delivery.channels.connection import Answer
 from gateway.delivery.channels.poster import NotConnected, Poster
+from gateway.delivery.channels.webhook import tls_context
 from gateway.outbound import ForbiddenAddress
+from tests.certificates import Authority
 from tests.harness import free_port
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -32,8 +38,8 @@ class Listening:
         self.requests: list[bytes] = []
         self.connections: list[asyncio.StreamWriter] = []
 
-    async def start(self) -> None:
-        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
+    async def start(self, tls: ssl.SSLContext | None = None) -> None:
+        self.server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=tls)
         self.port = self.server.sockets[0].getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}/signals"
 
@@ -83,14 +89,13 @@ async def post(poster: Poster, url: str, body: bytes = b"body", seconds: float =
 
 
 async def test_a_request_is_as_http_has_it(poster: Poster, listening: Listening) -> None:
-    assert await post(poster, f"{listening.url}/a b?q=%2F{{1}}&r=[2]".replace(" ", "+")) == Answer(204, "", b"")
+    assert await post(poster, f"{listening.url}/a+b?q=%2F{{1}}&r=[2]&s=50%") == Answer(204, "", b"")
     head, _, body = listening.requests[0].partition(b"\r\n\r\n")
     assert body == b"body"
     assert head.split(b"\r\n") == [
-        b"POST /signals/a+b?q=%2F%7B1%7D&r=[2] HTTP/1.1",
+        b"POST /signals/a+b?q=%2F%7B1%7D&r=%5B2%5D&s=50%25 HTTP/1.1",
         f"Host: 127.0.0.1:{listening.port}".encode(),
         b"User-Agent: fhir-event-gateway",
-        b"Accept-Encoding: identity",
         b"Content-Type: text/plain",
         b"X-Own: 1",
         b"Content-Length: 4",
@@ -155,18 +160,19 @@ async def test_one_that_nobody_asks_is_closed_in_time(
 
 
 async def test_what_nobody_asked_for_ends_the_connection(poster: Poster, listening: Listening) -> None:
-    listening.answers = [[DONE, DONE], [DONE, b"HTTP/1.1 200 OK\r\nX-Own: "], [DONE + DONE], [DONE]]
-    for _ in range(4):
+    half = b"HTTP/1.1 200 OK\r\nX-Own: "
+    listening.answers = [[DONE, DONE], [DONE, half], [DONE + DONE], [DONE + half], [DONE]]
+    for _ in range(5):
         assert (await post(poster, listening.url)).status == 204
         await asyncio.sleep(0.1)
-    assert len(listening.connections) == 4
+    assert len(listening.connections) == 5
 
 
 async def test_what_comes_before_the_answer_is_passed_over(poster: Poster, listening: Listening) -> None:
-    early = b"HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+    early = b"HTTP/1.1 103 Early Hints\r\nRetry-After: 9\r\n\r\n"
     listening.answers = [[b"HTTP/1.1 100 Continue\r\n\r\n" + early, early, DONE]]
     for _ in range(2):
-        assert (await post(poster, listening.url)).status == 204
+        assert await post(poster, listening.url) == Answer(204, "", b"")
     assert len(listening.connections) == 1
 
 
@@ -206,12 +212,64 @@ async def test_who_waits_no_more_ends_the_connection(poster: Poster, listening: 
     assert (await post(poster, listening.url)).status == 204
 
 
-async def test_a_connection_that_is_closed_at_once_is_found_out_at_once() -> None:
-    wire, connection = Wire(), connections.Connection(lambda _: None)
-    connection.connection_made(wire)
-    wire.abort()
-    with pytest.raises(ConnectionError, match="closed at once"):
-        await connection.ask(b"", 60)
+async def test_who_is_cancelled_after_the_answer_disturbs_nobody(poster: Poster, listening: Listening) -> None:
+    """The connection may be another's already."""
+    await post(poster, listening.url)
+    first = asyncio.create_task(post(poster, listening.url))
+    await asyncio.sleep(0)
+    seconds: list[asyncio.Task[Answer]] = []
+
+    def answered(_: object) -> None:
+        # Before the task that waits for it runs.
+        seconds.append(asyncio.create_task(post(poster, listening.url)))
+        asyncio.get_running_loop().call_soon(first.cancel)
+
+    (waited_for,) = [one._answer for one in poster._connections]  # there is no other way to be so quick
+    assert waited_for
+    waited_for.add_done_callback(answered)
+    await asyncio.wait([first])
+    assert (await seconds[0]).status == 204
+    assert len(listening.connections) == 1
+
+
+async def test_what_is_still_to_be_sent_comes_before_no_other_request(poster: Poster) -> None:
+    """An endpoint that answers at once, reads no further and does not close."""
+    accepted: list[asyncio.StreamWriter] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        accepted.append(writer)
+        await reader.readuntil(b"\r\n\r\n")
+        reader._transport.pause_reading()  # type: ignore[attr-defined]
+        writer.write(b"HTTP/1.1 413 Too Large\r\nContent-Length: 0\r\n\r\n")
+        await asyncio.sleep(5)
+
+    server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    for _ in range(2):
+        assert (await post(poster, url, b"x" * 20_000_000)).status == 413
+    assert len(accepted) == 2
+    server.close()
+    for writer in accepted:
+        writer.transport.abort()
+
+
+async def test_close_ends_what_is_under_way(listening: Listening) -> None:
+    poster = Poster(loopback=True, resolver=Names("127.0.0.1", seconds=5))
+    listening.answers = [[DONE], [b"HTTP/1.1 200 OK\r\n"]]
+    await post(poster, listening.url)
+    asked = asyncio.create_task(post(poster, listening.url))
+    looked_up = asyncio.create_task(post(poster, "http://slow.example/"))
+    await asyncio.sleep(0.1)
+    await poster.close()
+    assert isinstance(await asyncio.wait_for(_failure(asked), 1), ConnectionError)
+    assert isinstance(await asyncio.wait_for(_failure(looked_up), 1), asyncio.CancelledError)
+    await asyncio.sleep(0.1)
+    assert listening.connections[0].transport.is_closing()
+
+
+async def _failure(task: asyncio.Task[Answer]) -> BaseException | None:
+    await asyncio.wait([task])
+    return asyncio.CancelledError() if task.cancelled() else task.exception()
 
 
 async def test_without_a_connection_nothing_was_sent(poster: Poster) -> None:
@@ -222,13 +280,14 @@ async def test_without_a_connection_nothing_was_sent(poster: Poster) -> None:
 class Names(AbstractResolver):
     """Knows what it is told, and counts how often it is asked."""
 
-    def __init__(self, *addresses: str) -> None:
-        self.addresses, self.asked = addresses, 0
+    def __init__(self, *addresses: str, seconds: float = 0) -> None:
+        self.addresses, self.seconds, self.asked = addresses, seconds, 0
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
     ) -> list[ResolveResult]:
         self.asked += 1
+        await asyncio.sleep(self.seconds)
         if not self.addresses:
             raise OSError("no such name")
         return [
@@ -252,6 +311,36 @@ async def test_the_next_address_of_a_name_is_tried(listening: Listening) -> None
     await poster.close()
 
 
+async def test_an_address_that_says_nothing_is_left_in_time_for_the_next_and_asked_last_then(
+    listening: Listening,
+) -> None:
+    with Silent("127.0.0.3", listening.port):
+        poster = Poster(loopback=True, resolver=Names("127.0.0.3", "127.0.0.1"))
+        url = f"http://two.example:{listening.port}/"
+        assert (await post(poster, url, seconds=1)).status == 204
+        started = time.monotonic()
+        await asyncio.gather(*(post(poster, url, seconds=1) for _ in range(3)))
+        assert time.monotonic() - started < 0.4
+        await poster.close()
+
+
+class Silent:
+    """Listens, and answers no attempt to connect, since nobody takes those that came before."""
+
+    def __init__(self, host: str, port: int) -> None:
+        self._listener = socket.create_server((host, port), backlog=0)
+        self._others = [socket.socket() for _ in range(4)]
+        for other in self._others:
+            other.setblocking(False)
+            other.connect_ex((host, port))
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, *_: object) -> None:
+        for one in (*self._others, self._listener):
+            one.close()
+
+
 async def test_of_the_addresses_of_a_name_only_allowed_ones_are_tried(listening: Listening) -> None:
     poster = Poster(loopback=True, resolver=Names("10.0.0.1", "169.254.169.254", "127.0.0.1"))
     assert (await post(poster, f"http://many.example:{listening.port}/")).status == 204
@@ -263,6 +352,14 @@ async def test_of_the_addresses_of_a_name_only_allowed_ones_are_tried(listening:
     assert len(listening.requests) == 1
 
 
+async def test_a_name_is_looked_up_once_for_all_who_ask_together(listening: Listening) -> None:
+    names = Names("127.0.0.1", seconds=0.1)
+    poster = Poster(loopback=True, resolver=names)
+    await asyncio.gather(*(post(poster, f"http://name.example:{listening.port}/") for _ in range(5)))
+    assert (len(listening.connections), names.asked) == (5, 1)
+    await poster.close()
+
+
 async def test_a_name_is_not_looked_up_for_each_connection(listening: Listening) -> None:
     names = Names("127.0.0.1")
     poster = Poster(loopback=True, resolver=names)
@@ -272,6 +369,34 @@ async def test_a_name_is_not_looked_up_for_each_connection(listening: Listening)
         await asyncio.sleep(0.05)
     assert (len(listening.connections), names.asked) == (3, 1)
     await poster.close()
+
+
+class TestTls:
+    """The other side is verified by the name that was asked for."""
+
+    async def test_connections_are_kept(self, tmp_path: Path) -> None:
+        authority, listening = Authority(tmp_path), Listening()
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(*authority.issue("localhost"))
+        await listening.start(context)
+        poster = Poster(loopback=True, tls=tls_context(str(authority.file)))
+        for host in ("localhost", "localhost", "localhost."):
+            assert (await post(poster, f"https://{host}:{listening.port}/")).status == 204
+        assert len(listening.connections) == 2
+        await poster.close()
+        await listening.stop()
+
+    async def test_a_certificate_for_another_name_is_not_taken(self, tmp_path: Path) -> None:
+        authority = Authority(tmp_path)
+        async with authority.listener() as listening:
+            names = Names("127.0.0.1")
+            poster = Poster(loopback=True, tls=tls_context(str(authority.file)), resolver=names)
+            port = urlsplit(listening.url).port
+            for host in ("other.example", "127.0.0.1"):
+                with pytest.raises(NotConnected, match="SSLCertVerificationError"):
+                    await post(poster, f"https://{host}:{port}/")
+            assert listening.heard == 0
+            await poster.close()
 
 
 class Wire(asyncio.Transport):
@@ -289,7 +414,8 @@ class Wire(asyncio.Transport):
     def abort(self) -> None:
         self.closed = True
 
-    close = abort
+    def get_write_buffer_size(self) -> int:
+        return 0
 
 
 def heard(parts: Sequence[bytes]) -> Answer | BaseException | None:
