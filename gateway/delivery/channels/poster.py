@@ -190,7 +190,7 @@ def _target(url: str) -> tuple[_Place, bytes]:
     place = _Place(parts.hostname or "", parts.port or _PORTS[parts.scheme], parts.scheme == "https")
     written = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     path = quote(_lone_percent.sub("%25", written), safe=_AS_WRITTEN)
-    start = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {USER_AGENT}\r\nAccept-Encoding: identity\r\n"
+    start = f"POST {path} HTTP/1.1\r\nHost: {parts.netloc}\r\nUser-Agent: {USER_AGENT}\r\n"
     return place, start.encode("ascii")
 
 

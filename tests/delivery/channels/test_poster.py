@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import itertools
 import socket
 import ssl
@@ -69,19 +70,46 @@ class Listening:
             writer.close()
 
 
+@contextlib.asynccontextmanager
+async def listening_at(tls: ssl.SSLContext | None = None) -> AsyncIterator[Listening]:
+    one = Listening()
+    await one.start(tls)
+    try:
+        yield one
+    finally:
+        await one.stop()
+
+
+@contextlib.asynccontextmanager
+async def posting(
+    resolver: AbstractResolver | None = None, tls: ssl.SSLContext | None = None, *, loopback: bool = True
+) -> AsyncIterator[Poster]:
+    one = Poster(loopback=loopback, tls=tls, resolver=resolver)
+    try:
+        yield one
+    finally:
+        await one.close()
+
+
+@pytest.fixture(autouse=True)
+async def nothing_fails_unheard() -> AsyncIterator[None]:
+    """What a callback raises is told to the loop, and to nobody else."""
+    told: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: told.append(context))
+    yield
+    assert told == []
+
+
 @pytest.fixture
 async def listening() -> AsyncIterator[Listening]:
-    one = Listening()
-    await one.start()
-    yield one
-    await one.stop()
+    async with listening_at() as one:
+        yield one
 
 
 @pytest.fixture
 async def poster() -> AsyncIterator[Poster]:
-    one = Poster(loopback=True)
-    yield one
-    await one.close()
+    async with posting() as one:
+        yield one
 
 
 async def post(poster: Poster, url: str, body: bytes = b"body", seconds: float = 2.0) -> Answer:
@@ -299,29 +327,27 @@ class Names(AbstractResolver):
 
 
 async def test_a_name_that_nobody_knows_means_not_sent() -> None:
-    poster = Poster(loopback=True, resolver=Names())
-    with pytest.raises(NotConnected):
-        await post(poster, "http://nobody.example/")
-    await poster.close()
+    async with posting(Names()) as poster:
+        with pytest.raises(NotConnected):
+            await post(poster, "http://nobody.example/")
 
 
 async def test_the_next_address_of_a_name_is_tried(listening: Listening) -> None:
-    poster = Poster(loopback=True, resolver=Names("127.0.0.2", "127.0.0.1"))
-    assert (await post(poster, f"http://two.example:{listening.port}/")).status == 204
-    await poster.close()
+    async with posting(Names("127.0.0.2", "127.0.0.1")) as poster:
+        assert (await post(poster, f"http://two.example:{listening.port}/")).status == 204
 
 
 async def test_an_address_that_says_nothing_is_left_in_time_for_the_next_and_asked_last_then(
     listening: Listening,
 ) -> None:
-    with Silent("127.0.0.3", listening.port):
-        poster = Poster(loopback=True, resolver=Names("127.0.0.3", "127.0.0.1"))
-        url = f"http://two.example:{listening.port}/"
+    url = f"http://two.example:{listening.port}/"
+    async with posting(Names("127.0.0.3", "127.0.0.1")) as poster:
+        silent = Silent("127.0.0.3", listening.port)
         assert (await post(poster, url, seconds=1)).status == 204
         started = time.monotonic()
         await asyncio.gather(*(post(poster, url, seconds=1) for _ in range(3)))
         assert time.monotonic() - started < 0.4
-        await poster.close()
+        silent.close()
 
 
 class Silent:
@@ -334,69 +360,59 @@ class Silent:
             other.setblocking(False)
             other.connect_ex((host, port))
 
-    def __enter__(self) -> None: ...
-
-    def __exit__(self, *_: object) -> None:
+    def close(self) -> None:
         for one in (*self._others, self._listener):
             one.close()
 
 
 async def test_of_the_addresses_of_a_name_only_allowed_ones_are_tried(listening: Listening) -> None:
-    poster = Poster(loopback=True, resolver=Names("10.0.0.1", "169.254.169.254", "127.0.0.1"))
-    assert (await post(poster, f"http://many.example:{listening.port}/")).status == 204
-    await poster.close()
-    poster = Poster(loopback=False, resolver=Names("10.0.0.1", "127.0.0.1"))
-    with pytest.raises(ForbiddenAddress):
-        await post(poster, f"http://many.example:{listening.port}/")
-    await poster.close()
+    async with posting(Names("10.0.0.1", "169.254.169.254", "127.0.0.1")) as poster:
+        assert (await post(poster, f"http://many.example:{listening.port}/")).status == 204
+    async with posting(Names("10.0.0.1", "127.0.0.1"), loopback=False) as poster:
+        with pytest.raises(ForbiddenAddress):
+            await post(poster, f"http://many.example:{listening.port}/")
     assert len(listening.requests) == 1
 
 
 async def test_a_name_is_looked_up_once_for_all_who_ask_together(listening: Listening) -> None:
     names = Names("127.0.0.1", seconds=0.1)
-    poster = Poster(loopback=True, resolver=names)
-    await asyncio.gather(*(post(poster, f"http://name.example:{listening.port}/") for _ in range(5)))
+    async with posting(names) as poster:
+        await asyncio.gather(*(post(poster, f"http://name.example:{listening.port}/") for _ in range(5)))
     assert (len(listening.connections), names.asked) == (5, 1)
-    await poster.close()
 
 
 async def test_a_name_is_not_looked_up_for_each_connection(listening: Listening) -> None:
     names = Names("127.0.0.1")
-    poster = Poster(loopback=True, resolver=names)
     listening.answers = [[DONE, b""]]
-    for _ in range(3):
-        await post(poster, f"http://name.example:{listening.port}/")
-        await asyncio.sleep(0.05)
+    async with posting(names) as poster:
+        for _ in range(3):
+            await post(poster, f"http://name.example:{listening.port}/")
+            await asyncio.sleep(0.05)
     assert (len(listening.connections), names.asked) == (3, 1)
-    await poster.close()
 
 
 class TestTls:
     """The other side is verified by the name that was asked for."""
 
     async def test_connections_are_kept(self, tmp_path: Path) -> None:
-        authority, listening = Authority(tmp_path), Listening()
+        authority = Authority(tmp_path)
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         context.load_cert_chain(*authority.issue("localhost"))
-        await listening.start(context)
-        poster = Poster(loopback=True, tls=tls_context(str(authority.file)))
-        for host in ("localhost", "localhost", "localhost."):
-            assert (await post(poster, f"https://{host}:{listening.port}/")).status == 204
-        assert len(listening.connections) == 2
-        await poster.close()
-        await listening.stop()
+        tls = tls_context(str(authority.file))
+        async with listening_at(context) as listening, posting(Names("127.0.0.1"), tls) as poster:
+            for host in ("localhost", "localhost", "localhost."):
+                assert (await post(poster, f"https://{host}:{listening.port}/")).status == 204
+            assert len(listening.connections) == 2
 
     async def test_a_certificate_for_another_name_is_not_taken(self, tmp_path: Path) -> None:
         authority = Authority(tmp_path)
-        async with authority.listener() as listening:
-            names = Names("127.0.0.1")
-            poster = Poster(loopback=True, tls=tls_context(str(authority.file)), resolver=names)
+        tls = tls_context(str(authority.file))
+        async with authority.listener() as listening, posting(Names("127.0.0.1"), tls) as poster:
             port = urlsplit(listening.url).port
             for host in ("other.example", "127.0.0.1"):
                 with pytest.raises(NotConnected, match="SSLCertVerificationError"):
                     await post(poster, f"https://{host}:{port}/")
             assert listening.heard == 0
-            await poster.close()
 
 
 class Wire(asyncio.Transport):
