@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from gateway.delivery.channels import connection as connections
 from gateway.delivery.channels.connection import Answer
-from gateway.delivery.channels.poster import NotConnected, Poster
+from gateway.delivery.channels.poster import NotConnected, Poster, _target
 from gateway.delivery.channels.webhook import tls_context
 from gateway.outbound import ForbiddenAddress
 from tests.certificates import Authority
@@ -240,24 +240,25 @@ async def test_who_waits_no_more_ends_the_connection(poster: Poster, listening: 
     assert (await post(poster, listening.url)).status == 204
 
 
-async def test_who_is_cancelled_after_the_answer_disturbs_nobody(poster: Poster, listening: Listening) -> None:
-    """The connection may be another's already."""
-    await post(poster, listening.url)
-    first = asyncio.create_task(post(poster, listening.url))
+async def test_who_is_cancelled_after_the_answer_disturbs_nobody(poster: Poster) -> None:
+    """The connection is another's already."""
+    url = "http://127.0.0.1:1/"
+    wire, connection = Wire(), connections.Connection(lambda _: None)
+    connection.connection_made(wire)
+    place, _ = _target(url)
+    poster._idle[place].append(connection)
+    first = asyncio.create_task(post(poster, url))
     await asyncio.sleep(0)
-    seconds: list[asyncio.Task[Answer]] = []
-
-    def answered(_: object) -> None:
-        # Before the task that waits for it runs.
-        seconds.append(asyncio.create_task(post(poster, listening.url)))
-        asyncio.get_running_loop().call_soon(first.cancel)
-
-    (waited_for,) = [one._answer for one in poster._connections]  # there is no other way to be so quick
-    assert waited_for
-    waited_for.add_done_callback(answered)
+    # All three before the first is awake: its answer is there, another asks, and it is cancelled.
+    poster._idle[place].append(connection)
+    second = asyncio.create_task(post(poster, url))
+    asyncio.get_running_loop().call_soon(first.cancel)
+    connection.data_received(DONE)
     await asyncio.wait([first])
-    assert (await seconds[0]).status == 204
-    assert len(listening.connections) == 1
+    assert first.cancelled()
+    assert not wire.closed
+    connection.data_received(DONE)
+    assert (await second).status == 204
 
 
 async def test_what_is_still_to_be_sent_comes_before_no_other_request(poster: Poster) -> None:
@@ -379,6 +380,14 @@ async def test_a_name_is_looked_up_once_for_all_who_ask_together(listening: List
     async with posting(names) as poster:
         await asyncio.gather(*(post(poster, f"http://name.example:{listening.port}/") for _ in range(5)))
     assert (len(listening.connections), names.asked) == (5, 1)
+
+
+async def test_who_waits_no_more_for_a_name_leaves_it_to_others(listening: Listening) -> None:
+    async with posting(Names("127.0.0.1", seconds=0.2)) as poster:
+        first, second = (asyncio.create_task(post(poster, f"http://name.example:{listening.port}/")) for _ in range(2))
+        await asyncio.sleep(0.1)
+        first.cancel()
+        assert (await second).status == 204
 
 
 async def test_a_name_is_not_looked_up_for_each_connection(listening: Listening) -> None:
