@@ -100,7 +100,7 @@ def deliver_to(webhooks: int) -> Scenario:
 
 def post(folder: Path, seconds: float) -> Measure:
     """aiohttp alone posts a signal again and again to the receiver, as many at once as the gateway does to ten webhooks:
-    what deliveries cannot be quicker than.
+    a well-known measure of what posting takes.
     """
     with Receiver(folder) as receiver:
         made = tool("tests.bench.posts", str(receiver.port), str(seconds), seconds=seconds)
