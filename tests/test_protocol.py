@@ -255,6 +255,13 @@ async def test_requests_sent_at_once_are_answered_in_turn(quick: int) -> None:
     assert others == [b"by ASGI " + body for body in bodies[1:]], "uvicorn has them wait"
 
 
+@pytest.mark.parametrize("head", [b"", b"Connection: keep-alive\r\n"])
+async def test_who_speaks_http_1_0_is_told_that_the_connection_closes(quick: int, head: bytes) -> None:
+    said_back = await said(quick, b"POST / HTTP/1.0\r\n%bContent-Length: 4\r\n\r\nbody" % head)
+    assert b"\r\nconnection: close\r\n" in said_back.lower()
+    assert said_back.endswith(b"body")
+
+
 async def test_whoever_asks_whether_to_go_on_is_told_so(quick: int) -> None:
     head = GOOD[:-3].replace(b"Host", b"Connection: close\r\nExpect: 100-continue\r\nHost")
     assert b"by ASGI" in await said(quick, head, b"abc", pause=0.1), "uvicorn says that"

@@ -77,7 +77,7 @@ class Renderer:
 
     def _copy(self, event: Event, form: Form, module: Module, identity: str) -> tuple[bytes, str] | None:
         """What `module` would make for the notification of that UUID, from what it made for another, if it does no more
-        with a UUID than to copy it. To find that out it is asked with one that has none of the other's digits.
+        with a UUID than to copy it. To find that out it is asked with one that differs from the other in every digit.
         """
         first = self._made.get(event, form, module)
         if first is None or not first.identity:
