@@ -30,12 +30,7 @@ class FetchFailed(GatewayError):
         super().__init__(why)
 
 
-def session(
-    seconds: float,
-    *,
-    loopback: bool = False,
-    anywhere: bool = False,
-) -> aiohttp.ClientSession:
+def session(seconds: float, *, loopback: bool = False, anywhere: bool = False) -> aiohttp.ClientSession:
     """A session that reaches only what it may, gives up after `seconds`, and keeps no cookies. `anywhere` is for what
     an operator has set.
     """

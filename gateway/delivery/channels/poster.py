@@ -135,6 +135,8 @@ class Poster:
             lookup = self._lookups[place.host] = asyncio.create_task(self._look_up(place))
             lookup.add_done_callback(partial(self._looked_up, place.host))
         await asyncio.wait([lookup])
+        if lookup.cancelled():  # by `close`: whoever asks is not to take it for its own end
+            raise ConnectionAbortedError
         return lookup.result()
 
     async def _look_up(self, place: _Place) -> list[str]:
