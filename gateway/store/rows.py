@@ -17,12 +17,13 @@ Row = tuple[Any, ...]
 _columns = operator.attrgetter(
     "row_id", "received_ms", "face", "application", "id", "source", "type", "time", "subject", "dataref", "versionid"
 )
+_original = operator.attrgetter("original.form", "original.media_type", "original.body")
 _encoder = msgspec.json.Encoder()
 _decode = msgspec.json.decode
 
 EVENT = (
     "e.id, e.received_ms, e.face, e.application, e.event_id, e.source, e.type, e.time, e.subject, e.dataref,"
-    " e.versionid, e.filtering, e.warnings, o.form, o.media_type, o.body"
+    " e.versionid, e.filtering, e.warnings, e.form, e.media_type, e.body"
 )
 DELIVERY = (
     "d.id, d.event_id, d.channel, d.endpoint, d.form, d.subscriptions, d.workflow, d.partner_id, d.attempts,"
@@ -49,12 +50,8 @@ def json_text(value: object) -> str:
 
 
 def event_row(event: Event) -> Row:
-    """The row of the table events."""
-    return *_columns(event), json_text(event.filtering), json_text(event.warnings)
-
-
-original_row = operator.attrgetter("row_id", "original.form", "original.media_type", "original.body")
-"""The row of the table originals, of an event."""
+    """The columns EVENT."""
+    return *_columns(event), json_text(event.filtering), json_text(event.warnings), *_original(event)
 
 
 def event_of(row: Row) -> Event:

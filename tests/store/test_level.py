@@ -28,7 +28,7 @@ BODY = b"<Bundle xmlns='http://hl7.org/fhir'>" + b"x" * 5_400 + b"</Bundle>"
 SETTINGS = RetentionSettings(days=2, event_types={}, audit_days=730)
 SIZE = """
 SELECT sum(pg_total_relation_size(oid)) FROM pg_class
-WHERE relkind = 'r' AND relname ~ '^(events|originals|deliveries|attempts|audit|audit_kinds)(_|$)'
+WHERE relkind = 'r' AND relname ~ '^(events|deliveries|attempts|audit|audit_kinds)(_|$)'
 """
 
 

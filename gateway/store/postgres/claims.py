@@ -6,13 +6,13 @@ from typing import Final
 
 from gateway.store import rows
 
-# How many bytes the events of those before each one have is known without reading the bodies: they are kept apart.
+# How many bytes the events of those before each one have is known without reading large bodies: they are kept apart.
 # A lease that ended tells of an attempt whose end nobody saw.
 _TAKE = f"""
 fit AS MATERIALIZED (
     SELECT found.id, found.state, row_number() OVER places AS place,
         sum(octet_length(body)) OVER places - octet_length(body) AS bytes_before
-    FROM found JOIN originals o ON o.event_id = found.event_id WHERE NOT found.over
+    FROM found JOIN events e ON e.id = found.event_id WHERE NOT found.over
     WINDOW places AS (ORDER BY found.next_ms, found.id ROWS UNBOUNDED PRECEDING)
 ),
 taken AS (
@@ -22,7 +22,7 @@ taken AS (
     FROM fit WHERE d.id = fit.id AND place <= $3 AND bytes_before < $4 RETURNING d.*
 )
 SELECT {rows.DELIVERY}, {rows.EVENT} FROM taken d
-JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id ORDER BY d.id
+JOIN events e ON e.id = d.event_id ORDER BY d.id
 """  # noqa: S608  # our own column names
 LOOK: Final = 500
 LOOKS: Final = 4

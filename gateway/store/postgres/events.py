@@ -43,12 +43,8 @@ kept AS MATERIALIZED (
 new_events AS (
     INSERT INTO events SELECT * FROM unnest(
         $6::bigint[], $7::bigint[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[],
-        $14::text[], $15::text[], $16::text[], $17::text[], $18::text[]
+        $14::text[], $15::text[], $16::text[], $17::text[], $18::text[], $19::text[], $20::text[], $21::bytea[]
     ) AS given (id) WHERE id IN (SELECT id FROM kept)
-),
-new_originals AS (
-    INSERT INTO originals SELECT * FROM unnest($6::bigint[], $19::text[], $20::text[], $21::bytea[]) AS given (id)
-    WHERE id IN (SELECT id FROM kept)
 ),
 given AS MATERIALIZED (
     SELECT * FROM unnest(
@@ -89,7 +85,7 @@ ADD_NAME = (
     " DO UPDATE SET row_id = excluded.row_id WHERE event_names.row_id < $5"
 )
 FIRST = "SELECT row_id FROM event_names WHERE event_id = $1 AND source = $2 AND application = $3"
-NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT $1"  # noqa: S608  # our own column names
+NEWEST = f"SELECT {rows.EVENT} FROM events e ORDER BY e.id DESC LIMIT $1"  # noqa: S608  # our own column names
 
 
 class Events(Engine):
@@ -165,15 +161,12 @@ def _name(event: Event) -> tuple[str, str, str]:
 
 
 def _columns(group: Sequence[Acceptance], waiting: Collection[int]) -> list[list[object]]:
-    """The arrays of ACCEPT: of names, events, originals, deliveries, of which those `waiting` are blocked, and since
-    when names count.
+    """The arrays of ACCEPT: of names, events, deliveries, of which those `waiting` are blocked, and since when names
+    count.
     """
-    events = [one.event for one in group]
-    originals = [event.original for event in events]
     return [
         *columns(((*_name(one.event), one.event.row_id) for one in group if one.once), 4),
-        *columns(map(rows.event_row, events), 13),
-        *columns(((one.form, one.media_type, one.body) for one in originals), 3),
+        *columns((rows.event_row(one.event) for one in group), 16),
         *columns((row for one in group for row in _deliveries(one, waiting)), 13),
         [one.since for one in group if one.once],
     ]

@@ -11,7 +11,7 @@ from gateway.store.postgres.engine import Engine
 COUNTS = "SELECT subscription_id, events FROM event_counts WHERE subscription_id = ANY ($1::text[])"
 NUMBERED = (
     f"SELECT d.number, {rows.EVENT} FROM deliveries d"  # noqa: S608  # our own column names
-    " JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id"
+    " JOIN events e ON e.id = d.event_id"
     " WHERE d.subscriptions = $1 AND d.number > 0 AND d.number BETWEEN $2 AND $3 ORDER BY d.number LIMIT $4"
 )
 

@@ -10,7 +10,7 @@ import asyncpg
 from gateway import ids
 from gateway.store.postgres.database import Connection
 
-TABLES = {"events": "id", "originals": "event_id", "deliveries": "id", "attempts": "delivery_id"}
+TABLES = {"events": "id", "deliveries": "id", "attempts": "delivery_id"}
 """The large tables, each with the column that it is partitioned by."""
 PARTITIONS = """
 SELECT relname FROM pg_inherits JOIN pg_class ON pg_class.oid = inhrelid WHERE inhparent = ANY ($1::text[]::regclass[])

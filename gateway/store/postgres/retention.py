@@ -69,7 +69,6 @@ lines AS (
 kept AS ({_ADD_BLOCKS}),
 no_attempts AS (DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM of_gone)),
 no_deliveries AS (DELETE FROM deliveries WHERE id IN (SELECT id FROM of_gone)),
-no_originals AS (DELETE FROM originals WHERE event_id IN (SELECT id FROM gone)),
 no_names AS (
     DELETE FROM event_names n USING gone e
     WHERE n.row_id = e.id AND (n.event_id, n.source, n.application) = (e.event_id, e.source, e.application)

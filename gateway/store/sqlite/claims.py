@@ -23,7 +23,7 @@ HELD = "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpo
 HOLD = "UPDATE deliveries SET uncertain = uncertain OR state = 'sending', state = 'held' WHERE id = ?"
 ONE = (
     f"SELECT d.state, {rows.EVENT}, {rows.DELIVERY} FROM deliveries d"  # noqa: S608  # our own column names
-    " JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id WHERE d.id = ?"
+    " JOIN events e ON e.id = d.event_id WHERE d.id = ?"
 )
 EVENT_END = rows.EVENT.count(",") + 2
 LEASE = "UPDATE deliveries SET state = 'sending', next_ms = ?, uncertain = ?, claim = ? WHERE id = ?"

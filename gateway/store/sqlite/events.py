@@ -20,14 +20,16 @@ from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.deliveries import add_deliveries
 from gateway.store.sqlite.engine import Engine
 from gateway.store.sqlite.inbox import add_with_event
-from gateway.store.sqlite.names import PARTS, Name, Names, place
+from gateway.store.sqlite.names import Name, Names, place
 
 log = structlog.get_logger()
 PAUSE_SECONDS: Final = 5.0
 """How long it is until this is tried again when the database refused."""
-ADD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-ADD_ORIGINAL = "INSERT INTO originals VALUES (?, ?, ?, ?)"
-NEWEST = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
+ADD_EVENT = (
+    f"INSERT INTO events (hash, {rows.EVENT.replace('e.', '')})"  # noqa: S608  # our own column names
+    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+NEWEST = f"SELECT {rows.EVENT} FROM events e ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
 
 class Events(Engine):
@@ -38,9 +40,12 @@ class Events(Engine):
         self._names = Names()
         self._placing: asyncio.Task[None] | None = None
 
+    async def open_to_read(self) -> None:
+        await super().open_to_read()
+        await self._read(self._names.load)
+
     async def open(self) -> None:
         await super().open()
-        await self._write(self._names.load)
         self._closing.push_async_callback(self._stop_placing)
 
     def accept(self, acceptance: Acceptance) -> asyncio.Future[Kept]:
@@ -59,25 +64,27 @@ class Events(Engine):
         names = self._names.find(connection, hashes.values(), since)
         fates = [_fate(connection, one, names) for one in group]
         new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
-        events = [one.event for one in new]
-        connection.executemany(ADD_EVENT, map(rows.event_row, events))
-        connection.executemany(ADD_ORIGINAL, map(rows.original_row, events))
+        connection.executemany(
+            ADD_EVENT, [(hashes[one.event.id] if one.once else None, *rows.event_row(one.event)) for one in new]
+        )
         self._names.add(connection, [(one.event.row_id, hashes[one.event.id]) for one in new if one.once])
         numbers = add_deliveries(connection, new)
         return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
 
+    async def events_named(self, event_id: str) -> list[int]:
+        return await self._read(lambda connection: self._names.named(connection, event_id))
+
     async def _place(self) -> None:
         """Put the hashes that are new into the index, step by step, so that nobody waits for long."""
         try:
-            self._names.begin_to_place()
-            for part in range(PARTS):
+            for part in self._names.begin_to_place():
                 await self._writer.submit_long(functools.partial(place, part=part))
-            self._names.are_placed()
+            await self._write(self._names.are_placed)
         except Unavailable as error:
             log.warning("place-names", why=str(error))
             await asyncio.sleep(PAUSE_SECONDS)
             # In memory are the hashes of events that were refused, too, and more would come for as long as the database
-            # refuses. Of those that are kept, each is in one of the two tables.
+            # refuses. Those of the events that are kept are in the tables.
             with contextlib.suppress(Unavailable):
                 await self._write(self._names.load)
 

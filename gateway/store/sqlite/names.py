@@ -1,8 +1,8 @@
 """Which events there are whose ids are not to come twice, in SQLite: found by a hash of the publisher's id.
 
 Hashes come in no order: put into the index one by one, each would change a page of its own, which is more than all else
-that an event writes. So they are appended first, and known in memory; when there are many, they go into the index in
-its order.
+that an event writes. So they are known in memory first, and from the events' own rows after a restart; when there are
+many, they go into the index in its order.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Final
 
 from gateway.store import rows
+from gateway.store.sqlite.database import hash_of
 
 Name = tuple[str, str, str]
 """A publisher's id of an event, its source, and the application."""
@@ -20,19 +21,26 @@ New = tuple[int, int]
 
 MANY: Final = 8_192
 """So many new hashes go into the index together; about twice as many, 4 MB, are in memory."""
-_PART_BITS: Final = 3
-PARTS: Final = 1 << _PART_BITS
-"""In so many transactions, each with the hashes of one range, which are neighbours in the index: a few milliseconds."""
-ADD = "INSERT INTO new_event_hashes VALUES (?, ?)"
-NEW = "SELECT row_id, hash FROM new_event_hashes"
-_PART = f"((hash >> {64 - _PART_BITS}) & {PARTS - 1}) = ?"
-PLACE = f"INSERT OR IGNORE INTO event_hashes SELECT hash, row_id FROM new_event_hashes WHERE {_PART} ORDER BY hash"  # noqa: S608  # our own words
-PLACED = f"DELETE FROM new_event_hashes WHERE {_PART}"  # noqa: S608
+PART: Final = 1_024
+"""So many of them in one transaction, neighbours in the index: a few milliseconds."""
+UNTIL = "SELECT row_id FROM event_hashes_placed"
+NEW = "SELECT id, hash FROM events WHERE id > ? AND hash IS NOT NULL"
+PLACE_LATE = "INSERT OR IGNORE INTO event_hashes VALUES (?, ?)"
+# Hashes by row ids; those of events that were erased meanwhile, or were not kept after all, are left out.
+PLACE = (
+    "INSERT OR IGNORE INTO event_hashes SELECT value, e.id"
+    " FROM json_each(?) CROSS JOIN events e ON e.id = CAST(key AS INTEGER)"
+)
+PLACED = "UPDATE event_hashes_placed SET row_id = ?"
 IN_PLACE = (
     "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
     " WHERE h.hash IN (SELECT value FROM json_each(?)) AND h.row_id >= ?"
 )
 OF_EVENT = "SELECT id, event_id, source, application FROM events WHERE id = ? AND id >= ?"
+NAMED = (
+    "SELECT id FROM events WHERE id IN (SELECT row_id FROM event_hashes WHERE hash = ?1"
+    " UNION ALL SELECT value FROM json_each(?2)) AND event_id = ?3 ORDER BY id DESC"
+)
 
 
 class Names:
@@ -44,6 +52,7 @@ class Names:
         self._new: dict[int, list[int]] = {}
         self._on_their_way: dict[int, list[int]] = {}
         self._count = 0
+        self._until = 0
 
     @property
     def are_many(self) -> bool:
@@ -53,19 +62,27 @@ class Names:
     def load(self, connection: sqlite3.Connection) -> None:
         """Hold in memory what is new, and nothing else."""
         self._new, self._on_their_way, self._count = {}, {}, 0
-        self._remember(connection.execute(NEW))
+        (self._until,) = connection.execute(UNTIL).fetchone()
+        self._remember(connection.execute(NEW, (self._until,)))
 
-    def begin_to_place(self) -> None:
-        """All that are known by now are about to go into the index; until they are, they stay in memory too."""
+    def begin_to_place(self) -> list[str]:
+        """All that are known by now are about to go into the index, by `place`, in these parts; until they are, they
+        stay in memory too.
+        """
         if self._on_their_way:  # they did not get there
             for hashed, row_ids in self._new.items():
                 self._on_their_way.setdefault(hashed, []).extend(row_ids)
         else:
             self._on_their_way = self._new
         self._new, self._count = {}, 0
+        placed = sorted((hashed, row_id) for hashed, row_ids in self._on_their_way.items() for row_id in row_ids)
+        self._until = max([self._until, *(row_id for _, row_id in placed)])
+        parts = (placed[start : start + PART] for start in range(0, len(placed), PART))
+        return [rows.json_text({row_id: hashed for hashed, row_id in part}) for part in parts]
 
-    def are_placed(self) -> None:
+    def are_placed(self, connection: sqlite3.Connection) -> None:
         """Those are there now, for good."""
+        connection.execute(PLACED, (self._until,))
         self._on_their_way = {}
 
     def find(self, connection: sqlite3.Connection, hashes: Collection[int], since: int) -> dict[Name, int]:
@@ -73,15 +90,31 @@ class Names:
         if not hashes:
             return {}
         found = connection.execute(IN_PLACE, (rows.json_text(list(hashes)), since)).fetchall()
-        for known in self._new, self._on_their_way:
-            for row_id in [each for one in hashes if one in known for each in known[one]]:
-                found += connection.execute(OF_EVENT, (row_id, since))
+        for row_id in self._in_memory(hashes):
+            found += connection.execute(OF_EVENT, (row_id, since))
         return {(event_id, source, application): row_id for row_id, event_id, source, application in sorted(found)}
 
+    def named(self, connection: sqlite3.Connection, event_id: str) -> list[int]:
+        """The row ids of the events that have this id of their publishers', newest first."""
+        hashed = hash_of(event_id)
+        known = rows.json_text(self._in_memory([hashed]))
+        return [row_id for (row_id,) in connection.execute(NAMED, (hashed, known, event_id))]
+
     def add(self, connection: sqlite3.Connection, new: Sequence[New]) -> None:
-        """Add new ones."""
-        connection.executemany(ADD, new)
+        """Know new ones, which are in the rows of their events."""
         self._remember(new)
+        # After a restart nobody would look for these there: a clock was set back, or another was quicker.
+        if late := [(hashed, row_id) for row_id, hashed in new if row_id <= self._until]:
+            connection.executemany(PLACE_LATE, late)
+
+    def _in_memory(self, hashes: Collection[int]) -> list[int]:
+        return [
+            row_id
+            for known in (self._new, self._on_their_way)
+            for hashed in hashes
+            if hashed in known
+            for row_id in known[hashed]
+        ]
 
     def _remember(self, new: Iterable[New]) -> None:
         for row_id, hashed in new:
@@ -89,7 +122,6 @@ class Names:
             self._count += 1
 
 
-def place(connection: sqlite3.Connection, part: int) -> None:
-    """Put the new ones of a part into the index: from the table, where those of erased events are no longer."""
+def place(connection: sqlite3.Connection, part: str) -> None:
+    """Put a part of the new ones, as `begin_to_place` gives it, into the index."""
     connection.execute(PLACE, (part,))
-    connection.execute(PLACED, (part,))

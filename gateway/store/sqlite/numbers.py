@@ -16,7 +16,7 @@ NEXT = (
 COUNTS = "SELECT subscription_id, events FROM event_counts WHERE subscription_id IN (SELECT value FROM json_each(?))"
 NUMBERED = (
     f"SELECT d.number, {rows.EVENT} FROM deliveries d"  # noqa: S608  # our own column names
-    " JOIN events e ON e.id = d.event_id JOIN originals o ON o.event_id = e.id"
+    " JOIN events e ON e.id = d.event_id"
     " WHERE d.subscriptions = ? AND d.number > 0 AND d.number BETWEEN ? AND ? ORDER BY d.number LIMIT ?"
 )
 

@@ -35,9 +35,7 @@ ADD_AUDIT = (
 ERASE = (
     "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE event_id = ?1)",
     "DELETE FROM deliveries WHERE event_id = ?1",
-    "DELETE FROM originals WHERE event_id = ?1",
-    "DELETE FROM event_hashes WHERE row_id = ?1 AND hash = (SELECT hash_of(event_id) FROM events WHERE id = ?1)",
-    "DELETE FROM new_event_hashes WHERE row_id = ?1",
+    "DELETE FROM event_hashes WHERE row_id = ?1 AND hash = (SELECT hash FROM events WHERE id = ?1)",
     "DELETE FROM answers WHERE event_id = ?1",
     "DELETE FROM events WHERE id = ?1",
 )

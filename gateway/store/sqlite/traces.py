@@ -10,7 +10,7 @@ from gateway.store import rows
 from gateway.store.base import DeliveryTrace, EventTrace
 from gateway.store.sqlite.engine import Engine
 
-EVENT = f"SELECT {rows.EVENT} FROM events e JOIN originals o ON o.event_id = e.id WHERE e.id = ?"  # noqa: S608  # our own column names
+EVENT = f"SELECT {rows.EVENT} FROM events e WHERE e.id = ?"  # noqa: S608  # our own column names
 STANDS = f"{rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms, d.collected_ms, d.discarded_ms"
 DELIVERIES = f"SELECT {STANDS} FROM deliveries d WHERE d.event_id = ? ORDER BY d.id"  # noqa: S608
 ATTEMPTS = f"SELECT {rows.ATTEMPT} FROM attempts WHERE delivery_id = ? ORDER BY number"  # noqa: S608

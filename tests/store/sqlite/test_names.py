@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from gateway.errors import Unavailable
 from gateway.store.base import Acceptance, Cutoffs
@@ -31,7 +32,8 @@ async def accept(store: SqliteStore, number: int, **changed: str) -> int | None:
 def counts(path: Path) -> tuple[int, int]:
     """How many hashes are new, and how many in the index."""
     with contextlib.closing(sqlite3.connect(path / "gateway.db")) as connection:
-        (new,) = connection.execute("SELECT COUNT(*) FROM new_event_hashes").fetchone()
+        (until,) = connection.execute("SELECT row_id FROM event_hashes_placed").fetchone()
+        (new,) = connection.execute("SELECT COUNT(hash) FROM events WHERE id > ?", (until,)).fetchone()
         (placed,) = connection.execute("SELECT COUNT(*) FROM event_hashes").fetchone()
     return new, placed
 
@@ -69,6 +71,47 @@ async def test_what_is_new_is_known_after_a_restart(tmp_path: Path) -> None:
         found = [await accept(store, number) for number in range(30)]
         assert [one is None for one in found] == [turn == 0] * 30
         await store.close()
+
+
+async def test_what_came_late_is_known_after_a_restart(tmp_path: Path) -> None:
+    """As when the clock is set back: its row id is below those that are in the index already."""
+    late = event(id="late")
+    for turn in range(2):
+        store = SqliteStore(tmp_path / "gateway.db")
+        await store.open()
+        for number in range(30):
+            await accept(store, number)
+        await placed(store)
+        assert counts(tmp_path)[1] >= 20
+        found = await store.accept(Acceptance(replace(late, row_id=late.row_id - turn), [], once=True))
+        assert found.first == (None if turn == 0 else late.row_id)
+        await store.close()
+
+
+async def test_what_came_late_is_known_even_while_the_others_are_on_their_way(tmp_path: Path) -> None:
+    store = SqliteStore(tmp_path / "gateway.db")
+    await store.open()
+    late = event(id="late")
+    for number in range(15):
+        await accept(store, number)
+    parts = store._names.begin_to_place()
+    await store.accept(Acceptance(late, [], once=True))
+    for part in parts:
+        await store._writer.submit_long(functools.partial(names.place, part=part))
+    await store._write(store._names.are_placed)
+    await store.close()
+    again = SqliteStore(tmp_path / "gateway.db")
+    await again.open()
+    assert (await again.accept(Acceptance(replace(late, row_id=late.row_id + 99), [], once=True))).first == late.row_id
+    await again.close()
+
+
+async def test_what_may_come_again_does(store: SqliteStore, tmp_path: Path) -> None:
+    one, other = event(id="id-1"), event(id="id-1")
+    kept = await asyncio.gather(store.accept(Acceptance(one, [])), store.accept(Acceptance(other, [], once=True)))
+    assert [each.first for each in kept] == [None, None]
+    assert counts(tmp_path) == (1, 0)
+    assert await accept(store, 1) == other.row_id
 
 
 async def test_the_same_id_of_another_source_is_another_event(store: SqliteStore) -> None:
@@ -121,16 +164,20 @@ async def test_what_is_erased_leaves_no_hash(store: SqliteStore, tmp_path: Path)
     assert await accept(store, 1) is None
 
 
-async def test_what_is_erased_on_its_way_into_the_index_leaves_no_hash(store: SqliteStore, tmp_path: Path) -> None:
+async def test_what_is_erased_on_its_way_into_the_index_leaves_no_hash(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     for number in range(19):
         await accept(store, number)
-    store._names.begin_to_place()
-    await store._writer.submit_long(lambda connection: names.place(connection, 1))
-    assert 0 < counts(tmp_path)[1] < 19
+    monkeypatch.setattr(names, "PART", 5)
+    first, *others = store._names.begin_to_place()
+    await store._writer.submit_long(functools.partial(names.place, part=first))
+    assert counts(tmp_path) == (19, 5)
     forever = 1 << 42
     await store.erase(Cutoffs(forever, {}, forever), 0, 100)
-    for part in range(names.PARTS):
+    for part in others:
         await store._writer.submit_long(functools.partial(names.place, part=part))
+    await store._write(store._names.are_placed)
     assert counts(tmp_path) == (0, 0)
 
 

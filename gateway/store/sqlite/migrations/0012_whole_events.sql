@@ -1,0 +1,38 @@
+-- An event with its original in one row, which is one insert and not two; large bodies SQLite keeps in pages of their own
+-- anyway. The hash of the publisher's id is there too, where the event is kept once: of the newest it is known from here.
+CREATE TABLE whole_events (
+    id          INTEGER PRIMARY KEY,
+    received_ms INTEGER NOT NULL,
+    face        TEXT    NOT NULL,
+    application TEXT    NOT NULL,
+    event_id    TEXT    NOT NULL,   -- the publisher's own id; a publisher may repeat it
+    source      TEXT    NOT NULL,
+    type        TEXT    NOT NULL,
+    time        TEXT    NOT NULL,
+    subject     TEXT,
+    dataref     TEXT,
+    versionid   TEXT,
+    filtering   TEXT    NOT NULL,   -- JSON object
+    warnings    TEXT    NOT NULL,   -- JSON array
+    hash        INTEGER,            -- of event_id; NULL: the same may come again
+    form        TEXT    NOT NULL,
+    media_type  TEXT    NOT NULL,
+    body        BLOB    NOT NULL    -- last: whoever does not ask for it does not read past the rest
+);
+INSERT OR IGNORE INTO event_hashes SELECT hash, row_id FROM new_event_hashes;
+DROP TABLE new_event_hashes;
+INSERT INTO whole_events
+    SELECT e.id, received_ms, face, application, e.event_id, source, type, time, subject, dataref, versionid, filtering,
+        warnings, hash, form, media_type, body
+    FROM events e JOIN originals o ON o.event_id = e.id
+        LEFT JOIN event_hashes h ON h.hash = hash_of(e.event_id) AND h.row_id = e.id
+    ORDER BY e.id;
+DROP TABLE originals;
+DROP TABLE events;
+ALTER TABLE whole_events RENAME TO events;
+
+-- One row: of no event after that one is the hash in event_hashes, but of some before it that came late.
+CREATE TABLE event_hashes_placed (
+    row_id INTEGER NOT NULL
+);
+INSERT INTO event_hashes_placed SELECT COALESCE(MAX(id), 0) FROM events;
