@@ -86,8 +86,10 @@ class _ShortCycle:
     and nothing else, since it is made for each request.
     """
 
-    __slots__ = ("disconnected", "keep_alive", "response_complete")
+    __slots__ = ("disconnected", "keep_alive", "response_complete", "task")
     message_event = _Nobody()
+    task: asyncio.Task[None]
+    """What answers."""
 
     def __init__(self, keep_alive: bool) -> None:
         self.keep_alive = keep_alive
@@ -201,9 +203,11 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_timer()
         if self._respond:
             # Another request may have begun by the time that the task does.
-            answering = self._answer(self._respond, self.scope, self._body, self.cycle)  # type: ignore[arg-type]
+            cycle = cast(_ShortCycle, self.cycle)
+            answering = self._answer(self._respond, self.scope, self._body, cycle)
             self._respond, self._body = None, b""
-            self.tasks.add(self.loop.create_task(answering))
+            cycle.task = self.loop.create_task(answering)
+            self.tasks.add(cycle.task)
         else:
             super().on_message_complete()
 
@@ -249,7 +253,7 @@ class BoundedProtocol(HttpToolsProtocol):
                     self._writes.close()
                 self.on_response_complete()
         finally:
-            self.tasks.discard(asyncio.current_task())
+            self.tasks.discard(cycle.task)
 
     def _refuse(self) -> None:
         if not self.transport.is_closing():
