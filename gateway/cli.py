@@ -18,6 +18,7 @@ from gateway.nems_cli import app as nems
 from gateway.options import AsJson, Config
 from gateway.r4_cli import app as r4
 from gateway.reference_cli import app as reference
+from gateway.subscriptions_cli import app as subscriptions
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False,
@@ -34,6 +35,7 @@ app.add_typer(mesh, name="mesh")
 app.add_typer(nems, name="nems")
 app.add_typer(r4, name="r4")
 app.add_typer(reference, name="reference")
+app.add_typer(subscriptions, name="subscriptions")
 
 
 @app.command()

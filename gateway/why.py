@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -24,12 +24,12 @@ from gateway.resources import folder
 from gateway.settings import Settings
 from gateway.store.base import EventTrace, Store
 from gateway.store.chosen import ask
+from gateway.subscribed import listed
 from gateway.subscriptions.conditions import Condition, Verdict, judge
 from gateway.subscriptions.facts import EventFacts
 from gateway.subscriptions.subscription import Entry
 from gateway.trace import plain_console, plain_table, print_json
 
-_PAGE = 10_000
 _WORDS = {True: "yes", False: "no", None: "not known"}
 
 
@@ -70,12 +70,12 @@ async def _judged(
     facts = EventFacts(event, reference)
     standing = _Standing(store, _allowed(settings), event)
     if subscription is None:
-        concerned = [one async for one in _entries(store) if _concerns(one, event)]
+        concerned = [one async for one, _ in listed(store) if _concerns(one, event)]
         return trace, [_Judged(one, await standing.judge(judge(event, one, facts), one)) for one in concerned]
     kept = await store.subscription(subscription)
     if kept is None:
         raise ConfigurationError(f"{subscription}: there is no such subscription")
-    there = [True async for one in _entries(store) if one.id == subscription]
+    there = [True async for one, _ in listed(store) if one.id == subscription]
     verdict = judge(event, kept.entry, facts)
     if not there:
         verdict = _with(verdict, Condition("subscription is still there", False))
@@ -110,16 +110,6 @@ def _allowed(settings: Settings) -> Callable[[Entry], bool]:
     types = catalogue.layered(settings.event_types)
     parties = applications.load(Path(settings.applications), types)
     return lambda entry: parties.allow(entry.terms, entry.kind)
-
-
-async def _entries(store: Store) -> AsyncIterator[Entry]:
-    for one in await store.subscriptions(but_of="nems"):
-        yield one.entry
-    after = ""
-    while page := await store.nems_entries(after, _PAGE):
-        for entry in page:
-            yield entry
-        after = page[-1].id
 
 
 def _concerns(entry: Entry, event: Event) -> bool:

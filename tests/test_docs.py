@@ -96,10 +96,11 @@ def test_running_for_real_works(tmp_path: Path) -> None:
 
 
 def test_finding_an_event_works(tmp_path: Path) -> None:
-    (listing,) = commands("how-to/find-an-event.md")
+    listing, who = commands("how-to/find-an-event.md")
     with Gateway(tmp_path) as gateway:
         own = {".venv/bin/gateway": f"GATEWAY_STORE__URL=sqlite:///{gateway.database} {sys.executable} -m gateway"}
         assert run(in_place_of(listing, own)) == "no events yet\n"
+        assert run(in_place_of(who, own)) == "there are none\n"
 
 
 def test_subscribing_by_webhook_works(tmp_path: Path, listener: Listener) -> None:

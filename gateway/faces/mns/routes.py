@@ -26,8 +26,9 @@ class Mns:
         self.publish = guarded("publish", Publish(parts.intake, parts.catalogue, parts.bearer, parts.max_body_bytes))
         base = parts.mns_path
         subscriptions = Subscriptions(
-            parts.book, parts.catalogue, parts.bearer, parts.mns_extensions, loopback=parts.limits.loopback
-        )
+            parts.book, parts.catalogue, parts.bearer, parts.mns_extensions,
+            loopback=parts.limits.loopback, mesh=parts.limits.mesh,
+        )  # fmt: skip
         all_of_them, one = f"{base}/subscriptions", f"{base}/subscriptions/{{id}}"
         secret = SigningSecret(parts.book, subscriptions, parts.limits.secret_overlap)
         sign = f"{one}/$signing-secret"

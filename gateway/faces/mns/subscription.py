@@ -21,6 +21,7 @@ from gateway.events import JSON
 from gateway.faces.http import media_type, read_body, require_plain, status
 from gateway.faces.mns import resource as wire
 from gateway.faces.mns.answers import NO_RIGHTS, NOT_AUTHORISED, answer
+from gateway.faces.mns.attributes import issue
 from gateway.faces.mns.criteria import Extensions, read
 from gateway.faces.mns.edge import require_correlation
 from gateway.faces.oauth.bearer import Bearer
@@ -37,13 +38,16 @@ _UUID4: Final = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]
 
 
 class Subscriptions:
-    """Creates, lists, reads, replaces and deletes an application's subscriptions; nobody sees those of others."""
+    """Creates, lists, reads, replaces and deletes an application's subscriptions; nobody sees those of others.
+
+    `loopback` says that webhooks may go to this machine, `mesh` that the gateway has a mailbox to send from.
+    """
 
     def __init__(
-        self, book: Book, catalogue: Catalogue, bearer: Bearer, extensions: Extensions, *, loopback: bool
+        self, book: Book, catalogue: Catalogue, bearer: Bearer, extensions: Extensions, *, loopback: bool, mesh: bool
     ) -> None:
         self._book, self._catalogue, self._bearer = book, catalogue, bearer
-        self._extensions, self._loopback = extensions, loopback
+        self._extensions, self._loopback, self._mesh = extensions, loopback, mesh
 
     async def create(self, request: Request) -> Response:
         """201 with the subscription's id; it is active."""
@@ -150,6 +154,8 @@ class Subscriptions:
             mailbox, workflow = wire.mailbox(endpoint)
             subscription = replace(subscription, channel="mesh", endpoint=mailbox, workflow=workflow)
         _authorise(application, subscription)
+        if subscription.channel == "mesh" and not self._mesh:
+            raise Refusal([issue("channel.endpoint", "This gateway has no MESH mailbox to send from")])
         return subscription
 
 

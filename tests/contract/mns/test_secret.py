@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from standardwebhooks import Webhook
 
+from mesh.sandbox.run import LocalMesh
 from tests.contract.mns.acts import BASE, V2, Caller, closed, cloudevent
 from tests.harness import SUBSCRIBER_MAILBOX, Gateway, Listener
 
@@ -17,9 +18,9 @@ FHIR = {**CORRELATED, "Content-Type": "application/fhir+json"}
 
 
 @pytest.fixture
-def gateway(tmp_path: Path) -> Iterator[Gateway]:
+def gateway(mesh: LocalMesh, tmp_path: Path) -> Iterator[Gateway]:
     """In open mode, where webhooks may be on this machine."""
-    with Gateway(tmp_path) as running:
+    with Gateway(tmp_path, mesh) as running:
         yield running
 
 

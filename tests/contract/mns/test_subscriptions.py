@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from mesh.sandbox.run import LocalMesh
 from tests.contract.mns.acts import Caller, closed
 from tests.harness import SUBSCRIBER_MAILBOX, Gateway
 
@@ -104,8 +105,8 @@ def test_nobody_sees_the_subscriptions_of_others(gateway: Gateway, caller: Calle
     assert own not in other.call("GET", "/subscriptions").text
 
 
-def test_the_list_goes_on_from_page_to_page(tmp_path: Path) -> None:
-    with closed(tmp_path) as gateway:
+def test_the_list_goes_on_from_page_to_page(mesh: LocalMesh, tmp_path: Path) -> None:
+    with closed(tmp_path, mesh) as gateway:
         caller = Caller(gateway)
         everything = {made(caller, resource()) for _ in range(205)}
         found: list[str] = []
@@ -310,10 +311,10 @@ def test_other_verbs_are_refused(caller: Caller, method: str, path: str) -> None
 
 
 @pytest.fixture
-def strict(tmp_path: Path) -> Iterator[Caller]:
+def strict(mesh: LocalMesh, tmp_path: Path) -> Iterator[Caller]:
     """A gateway whose extensions of MNS are all switched off."""
     off = {f"GATEWAY_MNS__{name}": "false" for name in ("OPERATORS", "REST_HOOK", "ENRICHMENT")}
-    with closed(tmp_path, **off) as gateway:
+    with closed(tmp_path, mesh, **off) as gateway:
         yield Caller(gateway)
 
 
@@ -328,6 +329,16 @@ def test_without_the_extensions_only_what_mns_has_is_taken(strict: Caller) -> No
         assert list(errors(strict.subscribe(resource(criteria=criteria)))) == ["criteria"]
     hook = {"type": "rest-hook", "endpoint": "https://example.org/"}
     assert list(errors(strict.subscribe(resource(channel=hook)))) == ["channel.type"]
+
+
+def test_without_mesh_a_webhook_may_be_subscribed_and_no_mailbox(tmp_path: Path) -> None:
+    with closed(tmp_path) as gateway:
+        caller = Caller(gateway)
+        identity = made(caller, resource(channel={"type": "rest-hook", "endpoint": "https://example.org/"}))
+        answers = caller.subscribe(resource()), caller.call("PUT", f"/subscriptions/{identity}", json=resource())
+        for answer in answers:
+            assert errors(answer) == {"channel.endpoint": "This gateway has no MESH mailbox to send from"}
+        assert caller.call("GET", f"/subscriptions/{identity}").json()["channel"]["type"] == "rest-hook"
 
 
 def test_a_webhook_is_an_endpoint_too(caller: Caller) -> None:
