@@ -10,6 +10,8 @@ from gateway.errors import ConfigurationError
 from gateway.settings import StoreSettings
 from gateway.store.base import Store
 from gateway.store.chosen import ask
+from gateway.subscriptions.criteria import discreet, render
+from gateway.subscriptions.criteria_parser import parse
 from gateway.subscriptions.subscription import Entry, Subscription
 from gateway.trace import plain_console, plain_table, print_json
 
@@ -78,11 +80,14 @@ async def _found(store: Store, wanted: Callable[[Listed], bool], limit: int) -> 
     return count, found
 
 
-async def _known(store: Store, identity: str) -> tuple[Subscription, int] | None:
-    """It, and how many events it has had where they are counted."""
+async def _known(store: Store, identity: str) -> tuple[Subscription, bool, int] | None:
+    """It, whether it is deleted, and how many events it has had where they are counted."""
     one = await store.subscription(identity)
+    if one is None:
+        return None
+    there = [True async for entry, _ in listed(store) if entry.id == identity]
     counts = await store.event_counts([identity])
-    return (one, counts.get(identity, 0)) if one else None
+    return one, not there, counts.get(identity, 0)
 
 
 def _state(one: Entry | Subscription, state: str, now: int) -> str:
@@ -104,9 +109,9 @@ def _entry(one: Entry, state: str) -> dict[str, Any]:
     }
 
 
-def _subscription(one: Subscription, events: int) -> dict[str, Any]:
+def _subscription(one: Subscription, deleted: bool, events: int) -> dict[str, Any]:
     return _entry(one.entry, _state(one, one.state, now_ms())) | {
-        "filter": one.filter,
+        "filter": render(discreet(parse(one.filter))),
         "workflow": one.workflow,
         "payload": one.payload,
         "timeout_seconds": one.timeout_seconds,
@@ -116,5 +121,6 @@ def _subscription(one: Subscription, events: int) -> dict[str, Any]:
         "reason": one.reason,
         "created": instant(one.created_ms),
         "ends": instant(one.end_ms) if one.end_ms else None,
+        "deleted": deleted,
         "numbered_events": events,
     }

@@ -23,7 +23,7 @@ async def url(tmp_path: Path) -> str:
     await store.open()
     to_webhook = {"face": "r4", "channel": "rest-hook", "endpoint": "https://example.org/in", "form": "r4-id-only"}
     for one in (
-        subscription(id="generic"),
+        subscription(id="generic", filter=f"nhsnumber IN ('{PATIENT}', '1') OR practice = 'A20047' OR x = '{PATIENT}'"),
         subscription(id="explicit", subject=PATIENT, criteria=f"…|{PATIENT}", application="surgery", end_ms=1),
         subscription(id="webhook", state="error", reason="it failed", unproven=True, private=SECRETS, **to_webhook),
         subscription(id="deleted", application="surgery"),
@@ -75,8 +75,14 @@ def test_one_is_shown_with_why_it_is_in_its_state(url: str) -> None:
     assert "it failed" in run("subscriptions", "show", "webhook", GATEWAY_STORE__URL=url).stdout
 
 
-def test_whose_patient_an_explicit_one_is_for_is_not_told(url: str) -> None:
+def test_whose_patient_one_is_for_is_not_told(url: str) -> None:
     assert told(url, "show", "explicit")["kind"] == "explicit"
+    assert told(url, "show", "generic")["filter"] == "nhsnumber IN ('…', '…') OR practice = 'A20047' OR x = '…'"
+
+
+def test_of_one_that_is_deleted_that_is_told(url: str) -> None:
+    assert told(url, "show", "deleted")["deleted"] is True
+    assert told(url, "show", "generic")["deleted"] is False
 
 
 def test_one_that_there_is_not_is_told_in_a_line(url: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from gateway.events import Event
-from gateway.subscriptions.criteria import comparisons, predicate, render
+from gateway.subscriptions.criteria import comparisons, discreet, predicate, render
 from gateway.subscriptions.facts import EventFacts
 from gateway.subscriptions.subscription import Entry
 
@@ -15,7 +15,8 @@ from gateway.subscriptions.subscription import Entry
 class Condition:
     """One of them: `met` is None when what it needs is not known, and `lack` says what that is.
 
-    `text` is the subscription's own; of the event nothing is told, so that a terminal or a ticket may hold it.
+    `text` is the subscription's own but for NHS numbers; of the event nothing is told, so that a terminal or a ticket
+    may hold it.
     """
 
     text: str
@@ -39,7 +40,8 @@ def judge(event: Event, entry: Entry, facts: EventFacts) -> Verdict:
         own.append(_patient(event, entry.subject))
     own.append(Condition("subscription is active", entry.matches(event.received_ms), _idle(event, entry)))
     filters = [
-        Condition(render(one), predicate(one)(facts), facts.lack(one.key)) for one in comparisons(terms.criterion)
+        Condition(render(discreet(one)), predicate(one)(facts), facts.lack(one.key))
+        for one in comparisons(terms.criterion)
     ]
     meets = terms.meets is None or terms.meets(facts) is True
     return Verdict(meets and all(one.met for one in own), [*own, *filters])

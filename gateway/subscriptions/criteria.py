@@ -19,6 +19,8 @@ from dataclasses import dataclass
 from operator import ge, gt, le, lt
 from typing import Any
 
+from gateway.nhs_number import is_nhs_number
+
 Facts = Callable[[str], "Sequence[str] | None"]
 """The values of a fact; None when it is not known."""
 Predicate = Callable[[Facts], "bool | None"]
@@ -51,6 +53,8 @@ class AnyOf:
 Criterion = Comparison | AllOf | AnyOf
 EVERYTHING = AllOf(())
 
+_PATIENTS = frozenset({"nhsnumber", "nhs_number"})
+"""The filtering attributes that are a patient's NHS number."""
 _NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 ORDERS: dict[str, Callable[[Any, Any], bool]] = {"<": lt, "<=": le, ">": gt, ">=": ge}
 
@@ -65,6 +69,15 @@ def render(criterion: Criterion) -> str:
     return word.join(
         f"({render(part)})" if isinstance(part, (AllOf, AnyOf)) else render(part) for part in criterion.parts
     )
+
+
+def discreet(criterion: Criterion) -> Criterion:
+    """The criterion to be shown to an operator: without the NHS numbers in it."""
+    if isinstance(criterion, Comparison):
+        is_patient = criterion.key in _PATIENTS
+        values = tuple("…" if is_patient or is_nhs_number(value) else value for value in criterion.values)
+        return Comparison(criterion.key, criterion.operator, values)
+    return type(criterion)(tuple(map(discreet, criterion.parts)))
 
 
 def predicate(criterion: Criterion) -> Predicate:

@@ -57,7 +57,8 @@ COUNT_DAY = "SELECT COUNT(*) FROM {events}"
 # One step, of what is done.
 STEP = f"""
 WITH gone AS MATERIALIZED (
-    SELECT e.* FROM events e WHERE e.id = ANY ($1::bigint[]) AND NOT EXISTS ({_UNFINISHED})
+    SELECT id, event_id, type, source, face, application FROM events e
+    WHERE e.id = ANY ($1::bigint[]) AND NOT EXISTS ({_UNFINISHED})
 ),
 of_gone AS MATERIALIZED (SELECT d.id, d.event_id, d.state FROM gone JOIN deliveries d ON d.event_id = gone.id),
 lines AS (

@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from gateway.store import rows
 from gateway.store.base import Claimed, Room
+from gateway.store.sqlite.bodies import EVENT
 
 _LOOK = 500
 _LOOKS = 4
@@ -22,7 +23,7 @@ DUE = (
 HELD = "SELECT id FROM deliveries WHERE state = 'held' AND blocked = 0 AND endpoint = ? ORDER BY id LIMIT ?"
 HOLD = "UPDATE deliveries SET uncertain = uncertain OR state = 'sending', state = 'held' WHERE id = ?"
 ONE = (
-    f"SELECT d.state, {rows.EVENT}, {rows.DELIVERY} FROM deliveries d"  # noqa: S608  # our own column names
+    f"SELECT d.state, {EVENT}, {rows.DELIVERY} FROM deliveries d"  # noqa: S608  # our own column names
     " JOIN events e ON e.id = d.event_id WHERE d.id = ?"
 )
 EVENT_END = rows.EVENT.count(",") + 2

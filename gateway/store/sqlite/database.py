@@ -25,6 +25,7 @@ PRAGMAS = (
     "PRAGMA secure_delete = ON",  # what is erased is overwritten: it was about patients
     "PRAGMA foreign_keys = OFF",  # every writer is in this folder, and the checks cost a look-up a row
     "PRAGMA busy_timeout = 5000",
+    "PRAGMA cache_size = -16000",  # KiB: the newest events are looked at again when their hashes go into the index
 )
 
 

@@ -16,6 +16,7 @@ from gateway.errors import Unavailable
 from gateway.events import Event
 from gateway.store import rows
 from gateway.store.base import Acceptance, Kept, kept
+from gateway.store.sqlite.bodies import EVENT, add_events
 from gateway.store.sqlite.database import hash_of
 from gateway.store.sqlite.deliveries import add_deliveries
 from gateway.store.sqlite.engine import Engine
@@ -25,11 +26,7 @@ from gateway.store.sqlite.names import Name, Names, place
 log = structlog.get_logger()
 PAUSE_SECONDS: Final = 5.0
 """How long it is until this is tried again when the database refused."""
-ADD_EVENT = (
-    f"INSERT INTO events (hash, {rows.EVENT.replace('e.', '')})"  # noqa: S608  # our own column names
-    " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-)
-NEWEST = f"SELECT {rows.EVENT} FROM events e ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
+NEWEST = f"SELECT {EVENT} FROM events e ORDER BY e.id DESC LIMIT ?"  # noqa: S608  # our own column names
 
 
 class Events(Engine):
@@ -40,12 +37,9 @@ class Events(Engine):
         self._names = Names()
         self._placing: asyncio.Task[None] | None = None
 
-    async def open_to_read(self) -> None:
-        await super().open_to_read()
-        await self._read(self._names.load)
-
     async def open(self) -> None:
         await super().open()
+        await self._write(self._names.load)
         self._closing.push_async_callback(self._stop_placing)
 
     def accept(self, acceptance: Acceptance) -> asyncio.Future[Kept]:
@@ -64,10 +58,9 @@ class Events(Engine):
         names = self._names.find(connection, hashes.values(), since)
         fates = [_fate(connection, one, names) for one in group]
         new = [one for one, fate in zip(group, fates, strict=True) if fate is None]
-        connection.executemany(
-            ADD_EVENT, [(hashes[one.event.id] if one.once else None, *rows.event_row(one.event)) for one in new]
-        )
-        self._names.add(connection, [(one.event.row_id, hashes[one.event.id]) for one in new if one.once])
+        events = [(one.event, hashes[one.event.id] if one.once else None) for one in new]
+        add_events(connection, events)
+        self._names.add(connection, [(event.row_id, hashed) for event, hashed in events])
         numbers = add_deliveries(connection, new)
         return [fate or kept(one, numbers) for one, fate in zip(group, fates, strict=True)]
 

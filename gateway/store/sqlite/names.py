@@ -8,7 +8,7 @@ many, they go into the index in its order.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Sequence
 from typing import Final
 
 from gateway.store import rows
@@ -16,15 +16,15 @@ from gateway.store.sqlite.database import hash_of
 
 Name = tuple[str, str, str]
 """A publisher's id of an event, its source, and the application."""
-New = tuple[int, int]
-"""The row id of an event, and its hash."""
+New = tuple[int, int | None]
+"""The row id of an event, and its hash; None for one that may come again."""
 
 MANY: Final = 8_192
-"""So many new hashes go into the index together; about twice as many, 4 MB, are in memory."""
+"""Of so many new events the hashes go into the index together; of about twice as many, 4 MB, they are in memory."""
 PART: Final = 1_024
 """So many of them in one transaction, neighbours in the index: a few milliseconds."""
 UNTIL = "SELECT row_id FROM event_hashes_placed"
-NEW = "SELECT id, hash FROM events WHERE id > ? AND hash IS NOT NULL"
+NEW = "SELECT id, hash FROM events WHERE id > ?"
 PLACE_LATE = "INSERT OR IGNORE INTO event_hashes VALUES (?, ?)"
 # Hashes by row ids; those of events that were erased meanwhile, or were not kept after all, are left out.
 PLACE = (
@@ -52,7 +52,8 @@ class Names:
         self._new: dict[int, list[int]] = {}
         self._on_their_way: dict[int, list[int]] = {}
         self._count = 0
-        self._until = 0
+        self._newest = self._until = 0
+        self._is_loaded = False
 
     @property
     def are_many(self) -> bool:
@@ -60,10 +61,17 @@ class Names:
         return self._count >= MANY
 
     def load(self, connection: sqlite3.Connection) -> None:
-        """Hold in memory what is new, and nothing else."""
-        self._new, self._on_their_way, self._count = {}, {}, 0
-        (self._until,) = connection.execute(UNTIL).fetchone()
-        self._remember(connection.execute(NEW, (self._until,)))
+        """Hold in memory what is new, and nothing else; what was there stays if that cannot be read."""
+        (until,) = connection.execute(UNTIL).fetchone()
+        found = connection.execute(NEW, (until,)).fetchall()
+        known: dict[int, list[int]] = {}
+        self._newest = self._until = until
+        self._count = 0
+        self._remember(found, known)
+        self._is_loaded = True
+        # In this order: `named` looks at them from another thread, the new ones first.
+        self._new = known
+        self._on_their_way = {}
 
     def begin_to_place(self) -> list[str]:
         """All that are known by now are about to go into the index, by `place`, in these parts; until they are, they
@@ -76,7 +84,7 @@ class Names:
             self._on_their_way = self._new
         self._new, self._count = {}, 0
         placed = sorted((hashed, row_id) for hashed, row_ids in self._on_their_way.items() for row_id in row_ids)
-        self._until = max([self._until, *(row_id for _, row_id in placed)])
+        self._until = self._newest
         parts = (placed[start : start + PART] for start in range(0, len(placed), PART))
         return [rows.json_text({row_id: hashed for hashed, row_id in part}) for part in parts]
 
@@ -96,15 +104,17 @@ class Names:
 
     def named(self, connection: sqlite3.Connection, event_id: str) -> list[int]:
         """The row ids of the events that have this id of their publishers', newest first."""
+        if not self._is_loaded:  # by a process that only reads
+            self.load(connection)
         hashed = hash_of(event_id)
         known = rows.json_text(self._in_memory([hashed]))
         return [row_id for (row_id,) in connection.execute(NAMED, (hashed, known, event_id))]
 
     def add(self, connection: sqlite3.Connection, new: Sequence[New]) -> None:
         """Know new ones, which are in the rows of their events."""
-        self._remember(new)
+        self._remember(new, self._new)
         # After a restart nobody would look for these there: a clock was set back, or another was quicker.
-        if late := [(hashed, row_id) for row_id, hashed in new if row_id <= self._until]:
+        if late := [(hashed, row_id) for row_id, hashed in new if row_id <= self._until and hashed is not None]:
             connection.executemany(PLACE_LATE, late)
 
     def _in_memory(self, hashes: Collection[int]) -> list[int]:
@@ -116,10 +126,12 @@ class Names:
             for row_id in known[hashed]
         ]
 
-    def _remember(self, new: Iterable[New]) -> None:
+    def _remember(self, new: Sequence[New], known: dict[int, list[int]]) -> None:
         for row_id, hashed in new:
-            self._new.setdefault(hashed, []).append(row_id)
-            self._count += 1
+            if hashed is not None:
+                known.setdefault(hashed, []).append(row_id)
+        self._count += len(new)
+        self._newest = max((self._newest, *(row_id for row_id, _ in new)))
 
 
 def place(connection: sqlite3.Connection, part: str) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from gateway.events import Event
 from gateway.store import rows
+from gateway.store.sqlite.bodies import EVENT
 from gateway.store.sqlite.engine import Engine
 
 NEXT = (
@@ -15,7 +16,7 @@ NEXT = (
 )
 COUNTS = "SELECT subscription_id, events FROM event_counts WHERE subscription_id IN (SELECT value FROM json_each(?))"
 NUMBERED = (
-    f"SELECT d.number, {rows.EVENT} FROM deliveries d"  # noqa: S608  # our own column names
+    f"SELECT d.number, {EVENT} FROM deliveries d"  # noqa: S608  # our own column names
     " JOIN events e ON e.id = d.event_id"
     " WHERE d.subscriptions = ? AND d.number > 0 AND d.number BETWEEN ? AND ? ORDER BY d.number LIMIT ?"
 )

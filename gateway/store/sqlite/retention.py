@@ -35,6 +35,7 @@ ADD_AUDIT = (
 ERASE = (
     "DELETE FROM attempts WHERE delivery_id IN (SELECT id FROM deliveries WHERE event_id = ?1)",
     "DELETE FROM deliveries WHERE event_id = ?1",
+    "DELETE FROM large_bodies WHERE event_id = ?1",
     "DELETE FROM event_hashes WHERE row_id = ?1 AND hash = (SELECT hash FROM events WHERE id = ?1)",
     "DELETE FROM answers WHERE event_id = ?1",
     "DELETE FROM events WHERE id = ?1",

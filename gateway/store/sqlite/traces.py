@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from gateway.events import Attempt
 from gateway.store import rows
 from gateway.store.base import DeliveryTrace, EventTrace
+from gateway.store.sqlite.bodies import EVENT
 from gateway.store.sqlite.engine import Engine
 
-EVENT = f"SELECT {rows.EVENT} FROM events e WHERE e.id = ?"  # noqa: S608  # our own column names
+ONE = f"SELECT {EVENT} FROM events e WHERE e.id = ?"  # noqa: S608  # our own column names
 STANDS = f"{rows.DELIVERY}, d.state, d.next_ms, d.remote_id, d.ended_ms, d.collected_ms, d.discarded_ms"
 DELIVERIES = f"SELECT {STANDS} FROM deliveries d WHERE d.event_id = ? ORDER BY d.id"  # noqa: S608
 ATTEMPTS = f"SELECT {rows.ATTEMPT} FROM attempts WHERE delivery_id = ? ORDER BY number"  # noqa: S608
@@ -25,7 +26,7 @@ class Traces(Engine):
 
 def trace(connection: sqlite3.Connection, row_id: int) -> EventTrace | None:
     """An event and where its deliveries stand."""
-    row = connection.execute(EVENT, (row_id,)).fetchone()
+    row = connection.execute(ONE, (row_id,)).fetchone()
     return EventTrace(rows.event_of(row), _deliveries(connection, row_id)) if row else None
 
 

@@ -154,6 +154,41 @@ async def test_while_the_database_refuses_repeats_are_found_all_the_same(
     assert counts(tmp_path) == (0, 50)
 
 
+async def test_what_cannot_be_read_again_stays_known(store: SqliteStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(events, "PAUSE_SECONDS", 0.0)
+    with monkeypatch.context() as refusing:
+        refusing.setattr(events, "place", refuse)
+        refusing.setattr(names, "NEW", "SELECT nothing FROM events WHERE id > ?")
+        assert [await accept(store, number) for number in range(50)] == [None] * 50
+        await placed(store)
+        assert None not in [await accept(store, number) for number in range(50)]
+    await accept(store, 50)
+    await placed(store)
+    assert None not in [await accept(store, number) for number in range(50)]
+
+
+async def test_events_that_may_come_again_are_not_looked_through_again_at_each_start(
+    store: SqliteStore, tmp_path: Path
+) -> None:
+    for _ in range(65):
+        await store.accept(Acceptance(event(), []))
+        await placed(store)
+    with contextlib.closing(sqlite3.connect(tmp_path / "gateway.db")) as connection:
+        (until,) = connection.execute("SELECT row_id FROM event_hashes_placed").fetchone()
+        (after,) = connection.execute("SELECT COUNT(*) FROM events WHERE id > ?", (until,)).fetchone()
+    assert after < names.MANY
+
+
+async def test_an_event_is_found_by_its_id_by_who_only_reads(store: SqliteStore, tmp_path: Path) -> None:
+    for number in range(30):
+        await accept(store, number)
+    await placed(store)
+    reader = SqliteStore(tmp_path / "gateway.db")
+    await reader.open_to_read()
+    assert [len(await reader.events_named(f"id-{number}")) for number in range(30)] == [1] * 30
+    await reader.close()
+
+
 async def test_what_is_erased_leaves_no_hash(store: SqliteStore, tmp_path: Path) -> None:
     for number in range(50):
         await accept(store, number)

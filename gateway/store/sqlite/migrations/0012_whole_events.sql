@@ -1,5 +1,6 @@
--- An event with its original in one row, which is one insert and not two; large bodies SQLite keeps in pages of their own
--- anyway. The hash of the publisher's id is there too, where the event is kept once: of the newest it is known from here.
+-- An event with its original in one row, which is one insert and not two, but for large bodies: whoever looks through
+-- events does not read those. The hash of the publisher's id is there too, where the event is kept once: of the newest
+-- it is known from here.
 CREATE TABLE whole_events (
     id          INTEGER PRIMARY KEY,
     received_ms INTEGER NOT NULL,
@@ -17,16 +18,21 @@ CREATE TABLE whole_events (
     hash        INTEGER,            -- of event_id; NULL: the same may come again
     form        TEXT    NOT NULL,
     media_type  TEXT    NOT NULL,
-    body        BLOB    NOT NULL    -- last: whoever does not ask for it does not read past the rest
+    body        BLOB                -- NULL: in large_bodies
+);
+CREATE TABLE large_bodies (
+    event_id INTEGER PRIMARY KEY REFERENCES events (id),
+    body     BLOB NOT NULL
 );
 INSERT OR IGNORE INTO event_hashes SELECT hash, row_id FROM new_event_hashes;
 DROP TABLE new_event_hashes;
 INSERT INTO whole_events
     SELECT e.id, received_ms, face, application, e.event_id, source, type, time, subject, dataref, versionid, filtering,
-        warnings, hash, form, media_type, body
-    FROM events e JOIN originals o ON o.event_id = e.id
+        warnings, hash, form, media_type, CASE WHEN length(body) <= 2048 THEN body END
+    FROM events e LEFT JOIN originals o ON o.event_id = e.id
         LEFT JOIN event_hashes h ON h.hash = hash_of(e.event_id) AND h.row_id = e.id
     ORDER BY e.id;
+INSERT INTO large_bodies SELECT event_id, body FROM originals WHERE length(body) > 2048 ORDER BY event_id;
 DROP TABLE originals;
 DROP TABLE events;
 ALTER TABLE whole_events RENAME TO events;
