@@ -175,7 +175,10 @@ def _stored(database: Path) -> dict[str, int]:
     return {
         "events": _number(database, "SELECT count(*) FROM events"),
         "publishers' ids": _number(database, "SELECT count(DISTINCT event_id) FROM events"),
-        "originals": _number(database, "SELECT count(*) FROM events WHERE length(body) > 2"),
+        "originals": _number(
+            database,
+            "SELECT count(COALESCE(e.body, b.body)) FROM events e LEFT JOIN large_bodies b ON b.event_id = e.id",
+        ),
     }
 
 
