@@ -21,7 +21,7 @@ from gateway.fhir.tables import Tables
 from gateway.fhir.validate import validate
 from gateway.mapping.context import Context
 from gateway.mapping.modules import Modules
-from gateway.store.base import Acceptance, InboxMessage, Store
+from gateway.store.base import Acceptance, InboxMessage, Kept, Store
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.plan import plan
 
@@ -145,27 +145,27 @@ class Intake:
         `since`, stays the only one: then the row id of that one.
         """
         for _ in range(_CHANGES):
+            revision = self.index.revision
+            deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
+            reserved, leased, held = _NOTHING, [], []
+            if deliveries:  # most events are for nobody
+                reserved = self._outbox.reserve(event, deliveries)
+                leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
+            acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
             try:
-                return await self._accept(event, event_type, inbox, once=once, since=since)
+                kept = await self.store.accept(acceptance)
             except Changed:
+                self._outbox.give_back(event, reserved)
                 await self._catch_up()
+                continue
+            except BaseException:
+                self._outbox.give_back(event, reserved)
+                raise
+            return self._hand_over(acceptance, reserved, kept)
         raise Unavailable("subscriptions change too quickly")
 
-    async def _accept(
-        self, event: Event, event_type: EventType, inbox: InboxMessage | None, *, once: bool, since: int
-    ) -> int | None:
-        revision = self.index.revision
-        deliveries = plan(event, event_type, self.index.match(event), self._ids.next)
-        reserved, leased, held = _NOTHING, [], []
-        if deliveries:  # most events are for nobody
-            reserved = self._outbox.reserve(event, deliveries)
-            leased, held = [one.id for one in reserved.taken], [one.id for one in reserved.held]
-        acceptance = Acceptance(event, deliveries, leased, reserved.lease_ms, inbox, once, since, revision, held)
-        try:
-            kept = await self.store.accept(acceptance)
-        except BaseException:
-            self._outbox.give_back(event, reserved)
-            raise
+    def _hand_over(self, acceptance: Acceptance, reserved: Reservation, kept: Kept) -> int | None:
+        event, deliveries = acceptance.event, acceptance.deliveries
         if kept.first is not None:
             self._outbox.give_back(event, reserved)
             self._log.info("repeat", event_id=ids.show(kept.first), type=event.type, face=event.face)

@@ -206,7 +206,8 @@ class BoundedProtocol(HttpToolsProtocol):
             cycle = cast(_ShortCycle, self.cycle)
             answering = self._answer(self._respond, self.scope, self._body, cycle)
             self._respond, self._body = None, b""
-            cycle.task = self.loop.create_task(answering)
+            # With a name, since one would be made up for it otherwise; create_task makes that first.
+            cycle.task = asyncio.Task(answering, loop=self.loop, name="answer")
             self.tasks.add(cycle.task)
         else:
             super().on_message_complete()
@@ -283,7 +284,7 @@ def _written(response: Response, default: Headers, keep_alive: bool) -> bytes:
     headers = [*default, *response.raw_headers]
     if not keep_alive:
         headers.append((b"connection", b"close"))
-    lines = b"".join(map(b"%b: %b\r\n".__mod__, headers))
-    if lines.count(b"\n") != len(headers) or b"\0" in lines:
+    lines = b"\r\n".join(map(b": ".join, headers))
+    if lines.count(b"\n") != len(headers) - 1 or b"\0" in lines:
         raise ValueError("not a header")
-    return b"%b%b\r\n%b" % (STATUS_LINE[response.status_code], lines, bytes(response.body))
+    return b"%b%b\r\n\r\n%b" % (STATUS_LINE[response.status_code], lines, bytes(response.body))

@@ -33,8 +33,8 @@ PLACE = (
 )
 PLACED = "UPDATE event_hashes_placed SET row_id = ?"
 IN_PLACE = (
-    "SELECT h.row_id, e.event_id, e.source, e.application FROM event_hashes h JOIN events e ON e.id = h.row_id"
-    " WHERE h.hash IN (SELECT value FROM json_each(?)) AND h.row_id >= ?"
+    "SELECT h.row_id, e.event_id, e.source, e.application FROM json_each(?) asked"
+    " CROSS JOIN event_hashes h ON h.hash = asked.value AND h.row_id >= ? CROSS JOIN events e ON e.id = h.row_id"
 )
 OF_EVENT = "SELECT id, event_id, source, application FROM events WHERE id = ? AND id >= ?"
 NAMED = (
