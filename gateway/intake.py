@@ -157,11 +157,11 @@ class Intake:
             except Changed:
                 self._outbox.give_back(event, reserved)
                 await self._catch_up()
-                continue
             except BaseException:
                 self._outbox.give_back(event, reserved)
                 raise
-            return self._hand_over(acceptance, reserved, kept)
+            else:
+                return self._hand_over(acceptance, reserved, kept)
         raise Unavailable("subscriptions change too quickly")
 
     def _hand_over(self, acceptance: Acceptance, reserved: Reservation, kept: Kept) -> int | None:

@@ -24,12 +24,20 @@ async def listed(store: Store) -> AsyncIterator[Listed]:
     """Every subscription that is not deleted; of NEMS's, of which there may be millions, last."""
     now = now_ms()
     for one in await store.subscriptions(but_of="nems"):
-        yield one.entry, _state(one, one.state, now)
+        yield one.entry, one.status(now)
     after = ""
     while page := await store.nems_entries(after, _PAGE):
         for entry in page:
-            yield entry, _state(entry, entry.terms.state, now)
+            yield entry, entry.status(now)
         after = page[-1].id
+
+
+async def is_there(store: Store, identity: str) -> bool:
+    """Whether a subscription is not deleted."""
+    async for entry, _ in listed(store):
+        if entry.id == identity:
+            return True
+    return False
 
 
 def print_subscriptions(
@@ -85,13 +93,8 @@ async def _known(store: Store, identity: str) -> tuple[Subscription, bool, int] 
     one = await store.subscription(identity)
     if one is None:
         return None
-    there = [True async for entry, _ in listed(store) if entry.id == identity]
     counts = await store.event_counts([identity])
-    return one, not there, counts.get(identity, 0)
-
-
-def _state(one: Entry | Subscription, state: str, now: int) -> str:
-    return "off" if one.has_ended(now) else state
+    return one, not await is_there(store, identity), counts.get(identity, 0)
 
 
 def _entry(one: Entry, state: str) -> dict[str, Any]:
@@ -110,7 +113,7 @@ def _entry(one: Entry, state: str) -> dict[str, Any]:
 
 
 def _subscription(one: Subscription, deleted: bool, events: int) -> dict[str, Any]:
-    return _entry(one.entry, _state(one, one.state, now_ms())) | {
+    return _entry(one.entry, one.status(now_ms())) | {
         "filter": render(discreet(parse(one.filter))),
         "workflow": one.workflow,
         "payload": one.payload,

@@ -24,7 +24,7 @@ from gateway.resources import folder
 from gateway.settings import Settings
 from gateway.store.base import EventTrace, Store
 from gateway.store.chosen import ask
-from gateway.subscribed import listed
+from gateway.subscribed import is_there, listed
 from gateway.subscriptions.conditions import Condition, Verdict, judge
 from gateway.subscriptions.facts import EventFacts
 from gateway.subscriptions.subscription import Entry
@@ -75,9 +75,8 @@ async def _judged(
     kept = await store.subscription(subscription)
     if kept is None:
         raise ConfigurationError(f"{subscription}: there is no such subscription")
-    there = [True async for one, _ in listed(store) if one.id == subscription]
     verdict = judge(event, kept.entry, facts)
-    if not there:
+    if not await is_there(store, subscription):
         verdict = _with(verdict, Condition("subscription is still there", False))
     return trace, [_Judged(kept.entry, await standing.judge(verdict, kept.entry))]
 

@@ -160,7 +160,7 @@ def end_ms(subscription: dict[str, Any]) -> int | None:
 
 def status(subscription: Subscription) -> str:
     """The status that its owner is told."""
-    return "off" if subscription.has_ended(now_ms()) else subscription.state
+    return subscription.status(now_ms())
 
 
 def _too_large(limit: int) -> Refusal:

@@ -69,6 +69,10 @@ class Subscription:
         """Whether its `end` has passed."""
         return self.end_ms is not None and self.end_ms <= now_ms
 
+    def status(self, now_ms: int) -> SubscriptionState:
+        """The status that its owner is told."""
+        return "off" if self.has_ended(now_ms) else self.state
+
     @property
     def kind(self) -> Kind:
         """Explicit when it names a patient (NEMS: the presence of Patient.identifier)."""
@@ -125,6 +129,10 @@ class Entry(msgspec.Struct, eq=False, gc=False):
     def has_ended(self, now_ms: int) -> bool:
         """Whether its `end` has passed."""
         return self.end_ms is not None and self.end_ms <= now_ms
+
+    def status(self, now_ms: int) -> SubscriptionState:
+        """The status that its owner is told; but one that is unproven is `requested` here, whatever it is."""
+        return "off" if self.has_ended(now_ms) else self.terms.state
 
     def matches(self, now_ms: int) -> bool:
         """Whether events are for it."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 from gateway.events import Delivery, Event
 from gateway.store.base import Acceptance, DeliveryTrace, Store
 from tests.samples import delivery, event
@@ -22,3 +25,12 @@ async def deliveries_of(store: Store, one: Event) -> tuple[DeliveryTrace, ...]:
     trace = await store.trace(one.row_id)
     assert trace
     return trace.deliveries
+
+
+def steps_before(number: int, migrations: Path, folder: Path) -> Path:
+    """The migrations of an earlier release, in `folder`."""
+    folder.mkdir()
+    for step in migrations.glob("*.sql"):
+        if int(step.name[:4]) < number:
+            shutil.copy(step, folder)
+    return folder

@@ -27,10 +27,10 @@ def add_events(connection: sqlite3.Connection, new: Sequence[tuple[Event, int | 
     """Add events, each with the hash of its publisher's id; None for one that may come again."""
     added, large = [], []
     for event, hashed in new:
-        *row, body = rows.event_row(event)
+        row, body = rows.event_row(event), event.original.body
         if len(body) > LARGE_BYTES:
             large.append((event.row_id, body))
-            body = None
-        added.append((hashed, *row, body))
+            row = (*row[:-1], None)
+        added.append((hashed, *row))
     connection.executemany(ADD_EVENT, added)
     connection.executemany(ADD_BODY, large)

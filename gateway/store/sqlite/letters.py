@@ -56,7 +56,7 @@ class Letters(Engine):
 def count(connection: sqlite3.Connection, which: Selection) -> int:
     """How many deliveries there are."""
     where, values = _where(which)
-    sql = f"SELECT COUNT(*) {_from(which)} WHERE {where}"  # our own words
+    sql = f"SELECT COUNT(*) {_from(which)} WHERE {where}"
     return int(connection.execute(sql, values).fetchone()[0])
 
 

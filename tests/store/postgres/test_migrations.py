@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from pathlib import Path
 
 import pytest
@@ -13,6 +12,7 @@ from gateway.events import Original
 from gateway.store.postgres import PostgresStore, database, partitions
 from tests.postgres import PostgresServer
 from tests.samples import event
+from tests.store.acts import steps_before
 
 STORAGE = """
 SELECT attstorage FROM pg_attribute JOIN pg_class ON pg_class.oid = attrelid
@@ -28,7 +28,7 @@ async def test_events_whose_originals_were_apart(
     bodies = b"<small/>", b"<large/>" * 3_000
     first, second = (event(original=Original(body, "application/fhir+xml", "nems-message")) for body in bodies)
     with monkeypatch.context() as earlier:
-        earlier.setattr(database, "MIGRATIONS", _steps_before(5, tmp_path / "steps"))
+        earlier.setattr(database, "MIGRATIONS", steps_before(5, database.MIGRATIONS, tmp_path / "steps"))
         await database.migrate(url)
     async with database.connection(url) as opened:
         today = now_ms() // partitions.DAY_MS * partitions.DAY_MS
@@ -55,12 +55,3 @@ async def test_events_whose_originals_were_apart(
     await store.close()
     # Large bodies stay as they are, in every partition.
     assert partitioned == [b"e"] * (2 + 8)
-
-
-def _steps_before(number: int, folder: Path) -> Path:
-    """The migrations of an earlier release."""
-    folder.mkdir()
-    for step in database.MIGRATIONS.glob("*.sql"):
-        if int(step.name[:4]) < number:
-            shutil.copy(step, folder)
-    return folder

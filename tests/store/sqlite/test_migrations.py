@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import shutil
 import sqlite3
 from pathlib import Path
 
@@ -14,6 +13,7 @@ from gateway.events import Original
 from gateway.store.base import Acceptance, Cutoffs
 from gateway.store.sqlite import SqliteStore, database
 from tests.samples import event
+from tests.store.acts import steps_before
 
 OLD_EVENT = "INSERT INTO events VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 
@@ -28,7 +28,7 @@ async def test_events_whose_originals_were_apart(tmp_path: Path, monkeypatch: py
         for name, times in (("again", 3_000), ("indexed", 1), ("new", 250))
     )
     with monkeypatch.context() as earlier:
-        earlier.setattr(database, "MIGRATIONS", _steps_before(12, tmp_path / "steps"))
+        earlier.setattr(database, "MIGRATIONS", steps_before(12, database.MIGRATIONS, tmp_path / "steps"))
         database.migrate_file(path)
     with contextlib.closing(sqlite3.connect(path)) as connection:
         for one in (again, indexed, new):
@@ -67,12 +67,3 @@ async def test_events_whose_originals_were_apart(tmp_path: Path, monkeypatch: py
 
 def _once(name: str) -> Acceptance:
     return Acceptance(event(id=name), [], once=True)
-
-
-def _steps_before(number: int, folder: Path) -> Path:
-    """The migrations of an earlier release."""
-    folder.mkdir()
-    for step in database.MIGRATIONS.glob("*.sql"):
-        if int(step.name[:4]) < number:
-            shutil.copy(step, folder)
-    return folder
