@@ -5,6 +5,7 @@ validate → map in → match → accept; the steps before are the face's, those
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Protocol
 
@@ -29,6 +30,8 @@ log = structlog.get_logger()
 _CHANGES = 20
 """How often an event is matched anew because another node has changed a subscription in the meantime."""
 
+EVER = math.inf
+"""Of those that came in at any time before, in seconds."""
 _NOTHING = Reservation([], [], [], 0)
 
 
@@ -60,7 +63,6 @@ class Received(Record, frozen=True):
     original: Original
     resource: dict[str, Any]
     warnings: tuple[Issue, ...] = ()
-    inbox: InboxMessage | None = None
     faults: Callable[[dict[str, Any], EventType], Iterable[Issue]] = lambda resource, event_type: ()
 
 
@@ -77,22 +79,17 @@ class Intake:
         # Bound once: a logger that is not is looked up anew for each line.
         self._log = log.bind()
 
-    async def publish(
-        self, received: Received, event_type: EventType, tables: Tables, *, repeat_seconds: float = 0
-    ) -> Event:
-        """Take in one event; it is durable when this returns. One of the id, source and application of another that
-        came in less than `repeat_seconds` before is passed over.
+    def read(self, received: Received, event_type: EventType, tables: Tables) -> Event:
+        """The event that a FHIR message tells of, with the warnings about it.
+
+        It holds nothing that was parsed, so that who holds no more than the event while it is kept lets that go.
 
         Raises:
-            Refusal: the message is not valid, or lacks what the event needs; nothing is kept.
-            Unavailable: the store cannot take it now; nothing is kept.
+            Refusal: the message is not valid, or lacks what the event needs.
         """
         found = check(received.resource, tables)
         warnings = (*received.warnings, *found, *received.faults(received.resource, event_type))
-        event = self.map_in(received, event_type, warnings)
-        since = ids.first_at(event.received_ms - round(repeat_seconds * 1000))
-        await self.accept(event, event_type, received.inbox, once=repeat_seconds > 0, since=since)
-        return event
+        return self.map_in(received, event_type, warnings)
 
     def map_in(self, received: Received, event_type: EventType, warnings: Sequence[Issue]) -> Event:
         """The event that the message tells of, by the mapping module for its form and type."""
@@ -136,14 +133,19 @@ class Intake:
         event_type: EventType,
         inbox: InboxMessage | None = None,
         *,
-        once: bool = False,
-        since: int = 0,
+        repeat_seconds: float = 0,
     ) -> int | None:
-        """Match the event and keep it with its deliveries, in one transaction; then hand these over.
+        """Match the event and keep it with its deliveries, in one transaction; then hand these over. It is durable when
+        this returns.
 
-        With `once`, an event of the same application, source and id that is there already, with a row id not under
-        `since`, stays the only one: then the row id of that one.
+        An event of the same application, source and id that came in less than `repeat_seconds` before stays the only
+        one: then the row id of that one.
+
+        Raises:
+            Unavailable: the store cannot take it now; nothing is kept.
         """
+        once = repeat_seconds > 0
+        since = ids.first_at(event.received_ms - round(repeat_seconds * 1000)) if 0 < repeat_seconds < EVER else 0
         for _ in range(_CHANGES):
             revision = self.index.revision
             deliveries = plan(event, event_type, self.index.match(event), self._ids.next)

@@ -102,15 +102,15 @@ class MeshInbox:
         if self._catalogue.with_workflow(message.workflow_id) is None:
             raise Refusal.because("NOT_SUPPORTED", "the workflow is of no event type", "Mex-WorkflowID")
         media_type = JSON if message.body.lstrip()[:1] == b"{" else XML
-        remembered = _remembered(message, "event")
         application = self._sender(message)
-        received = read_message(message.body, media_type, "mesh", application, remembered)
+        received = read_message(message.body, media_type, "mesh", application)
         # The message says what it is; several events may share a workflow.
         event_type = message_event_type(received.resource, self._catalogue)
         on_publish(event_type, "Bundle.entry[0].resource.event.code")
         if not application.may_publish(event_type.id):
             raise Refusal.because("ASID_CHECK_FAILED", "the sender may not publish events of this type", "Mex-From")
-        await self._intake.publish(received, event_type, STU3)
+        event = self._intake.read(received, event_type, STU3)
+        await self._intake.accept(event, event_type, _remembered(message, "event"))
 
     def _taker(self, resource: dict[str, Any]) -> Incoming | Acknowledgements | None:
         """Who takes a resource of FHIR R4, or a signal of MNS."""

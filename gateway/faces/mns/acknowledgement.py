@@ -21,7 +21,7 @@ from gateway.faces.http import content_syntax, read_body
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
-from gateway.intake import Intake, Received, check
+from gateway.intake import EVER, Intake, Received, check
 from gateway.store.base import Answer, InboxMessage, Store
 from gateway.subscriptions.book import Book
 
@@ -58,7 +58,7 @@ class Acknowledgements:
         event_type = self._event_type(header, answered)
         received = Received(face, application, Original(body, JSON, "r4-message"), bundle)
         event = self._intake.made(received, event_type, _attributes(bundle, header, answered))
-        first = await self._intake.accept(event, event_type, once=True)
+        first = await self._intake.accept(event, event_type, repeat_seconds=EVER)
         await self._store.add_answer(_answer(event, first or event.row_id, answered))
         if inbox:
             # Last: of what a crash leaves undone before this, MESH gives the message again.

@@ -18,7 +18,7 @@ from gateway.faces.mns.attributes import cloudevent_issues, issue, v1_issues
 from gateway.faces.mns.edge import require_correlation
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import read_object
-from gateway.intake import Intake, Received
+from gateway.intake import EVER, Intake, Received
 
 V1: Final = "application/json"
 _FORMS: Final[dict[str, Form]] = {CLOUDEVENT: "cloudevent", V1: "mns-v1"}
@@ -49,7 +49,7 @@ class Publish:
         if not application.may_publish(event_type.id):
             raise Refusal.because("ACCESS_DENIED", NOT_AUTHORISED)
         event = self._intake.map_in(_received(application, body, named, attributes), event_type, ())
-        await self._intake.accept(event, event_type, once=True)
+        await self._intake.accept(event, event_type, repeat_seconds=EVER)
         metrics.received("mns", "accepted")
         return answer({"id": event.id})
 

@@ -17,7 +17,7 @@ from gateway.clock import instant, now_ms
 from gateway.events import CLOUDEVENT, JSON, Original
 from gateway.faces.mns.answers import answer
 from gateway.faces.mns.publish import read_event
-from gateway.intake import Intake, Received
+from gateway.intake import EVER, Intake, Received
 
 TYPE: Final = "mns-test-signal-1"
 SOURCE: Final = "uk.nhs.multicast-notification-service"
@@ -47,7 +47,7 @@ class TestSignal:
         received = Received("mns", GATEWAY, Original(body, CLOUDEVENT, "cloudevent"), read_event(body, CLOUDEVENT))
         event = self._intake.map_in(received, self._event_type, ())
         if self._intake.index.match(event):
-            await self._intake.accept(event, self._event_type, once=True)
+            await self._intake.accept(event, self._event_type, repeat_seconds=EVER)
             self._last = due
 
     def _event(self, due_ms: int) -> dict[str, str]:

@@ -70,12 +70,14 @@ def _lost(entries: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
     places = {entry.get("fullUrl") for entry in entries}
     for index, entry in enumerate(entries):
         for name, value in entry.get("resource", {}).items():
+            if type(value) is str:  # most elements
+                continue
             for one in value if type(value) is list else (value,):
                 # Elsewhere, such as in the ODS directory, a reference may lead to what is not in the message.
                 if (
                     type(one) is dict
-                    and (reference := one.get("reference"))
-                    and reference not in places
+                    and "reference" in one
+                    and (reference := one["reference"]) not in places
                     and not reference.startswith(("http://", "https://", "#"))
                 ):
                     yield f"Bundle.entry[{index}].resource.{name}", "refers to no entry"

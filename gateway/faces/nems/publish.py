@@ -10,8 +10,8 @@ from starlette.responses import Response
 from gateway import metrics
 from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType, interaction_key
-from gateway.errors import Refusal
-from gateway.events import JSON, XML, Face, Original
+from gateway.errors import Issue, Refusal
+from gateway.events import JSON, XML, Event, Face, Original
 from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, read_body
 from gateway.faces.nems.identity import PUBLISH_SCOPES, Identity, require_interaction
@@ -22,7 +22,6 @@ from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from gateway.intake import Intake, Received
-from gateway.store.base import InboxMessage
 
 STU3 = load("STU3")
 _EVENT = "Bundle.entry[0].resource.event"
@@ -44,13 +43,8 @@ class Publish:
 
     async def __call__(self, request: Request) -> Response:
         """202 once the event is durable: with an empty body, or with what there is to say of its type."""
-        message = await self._receive(request)
-        event_type = message_event_type(message.resource, self._catalogue)
-        require_interaction(request.headers, self._interaction(request, event_type))
-        if not message.application.may_publish(event_type.id):
-            raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
-        notices = on_publish(event_type, f"{_EVENT}.code")
-        await self._intake.publish(message, event_type, STU3, repeat_seconds=self._repeat_seconds)
+        event, event_type, notices = self._read(request, await self._receive(request))
+        await self._intake.accept(event, event_type, repeat_seconds=self._repeat_seconds)
         metrics.received("nems", "accepted")
         return fhir_response(request, operation_outcome(notices), 202) if notices else Response(status_code=202)
 
@@ -63,6 +57,15 @@ class Publish:
         syntax = content_syntax(request, default="xml")
         body = await read_body(request, self._max_body_bytes)
         return read_message(body, XML if syntax == "xml" else JSON, "nems", application)
+
+    def _read(self, request: Request, message: Received) -> tuple[Event, EventType, list[Issue]]:
+        """The event that the message tells of, and what there is to say of its type."""
+        event_type = message_event_type(message.resource, self._catalogue)
+        require_interaction(request.headers, self._interaction(request, event_type))
+        if not message.application.may_publish(event_type.id):
+            raise Refusal.because("ASID_CHECK_FAILED", "this application may not publish events of this type", _EVENT)
+        notices = on_publish(event_type, f"{_EVENT}.code")
+        return self._intake.read(message, event_type, STU3), event_type, notices
 
     @staticmethod
     def _interaction(request: Request, event_type: EventType) -> str:
@@ -77,9 +80,7 @@ class Publish:
         return f"urn:nhs:names:services:events:{code}.Write"
 
 
-def read_message(
-    body: bytes, media_type: str, face: Face, application: Application, inbox: InboxMessage | None = None
-) -> Received:
+def read_message(body: bytes, media_type: str, face: Face, application: Application) -> Received:
     """An event message, parsed.
 
     Raises:
@@ -87,7 +88,7 @@ def read_message(
     """
     parsed = (parse_xml if media_type == XML else parse_json)(body, STU3)
     original = Original(body, media_type, "nems-message")
-    return Received(face, application, original, parsed.resource, parsed.warnings, inbox, faults)
+    return Received(face, application, original, parsed.resource, parsed.warnings, faults)
 
 
 def message_event_type(bundle: dict[str, Any], catalogue: Catalogue) -> EventType:

@@ -88,8 +88,8 @@ class Incoming:
             told = exact or render_json(one)
             original = Original(told, JSON, "mns-signal" if is_of_mns(one) else "r4-status")
             last = inbox if index == len(notifications) - 1 else None
-            received = Received(face, application, original, one, inbox=last)
-            await self._intake.publish(received, event_type, R4, repeat_seconds=_REPEAT_SECONDS)
+            event = self._intake.read(Received(face, application, original, one), event_type, R4)
+            await self._intake.accept(event, event_type, last, repeat_seconds=_REPEAT_SECONDS)
 
     async def _with_topic(self, bundle: dict[str, Any], reference: str) -> dict[str, Any]:
         """A notification that leaves out its topic, as the guide lets it, with the one that its subscription has."""
