@@ -93,6 +93,7 @@ class Gateway:
         retention.check(settings.retention, self.catalogue)
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
+        self._eraser = retention.Eraser(self.store, settings.retention)
         self.index = Index()
         self.keeper = Keeper(self.store, self.index.reference)
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
@@ -260,7 +261,7 @@ class Gateway:
         return channels
 
     async def _erase(self) -> None:
-        if events := await retention.Eraser(self.store, self.settings.retention).run():
+        if events := await self._eraser.run():
             log.info("erase", events=events)
 
     def _test_signal_jobs(self) -> list[Job]:

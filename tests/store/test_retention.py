@@ -61,6 +61,33 @@ async def test_each_event_type_has_its_own_time(store: Store, days_ago: float) -
     assert bool(await store.audit(other.row_id)) == (expected == 2)
 
 
+async def test_what_was_looked_through_is_so_again_a_day_later(store: Store) -> None:
+    """Between the longest time and a shorter one there may be millions of events, which a run need not read again."""
+    hours = 0.0
+    settings = RetentionSettings(days=10, event_types={"quick-1": 1}, audit_days=20)
+    eraser = Eraser(store, settings, clock=lambda: now_ms() + round(hours / 24 * DAY_MS))
+    assert await eraser.run() == 0
+    missed, _ = await keep(store, 1.5, type="quick-1", id="missed")  # as if its deliveries had ended only now
+    coming, _ = await keep(store, 0.99, type="quick-1", id="coming")
+    hours = 1
+    assert await eraser.run() == 1
+    assert await store.audit(coming.row_id)
+    hours = 23
+    assert await eraser.run() == 0
+    hours = 24
+    assert await eraser.run() == 1
+    assert await store.audit(missed.row_id)
+
+
+async def test_all_is_looked_through_when_the_clock_was_set_back(store: Store) -> None:
+    hours = 240.0
+    eraser = Eraser(store, SETTINGS, clock=lambda: now_ms() + round(hours / 24 * DAY_MS))
+    await eraser.run()
+    hours = 0
+    await keep(store, 1.5, type="quick-1")
+    assert await eraser.run() == 1
+
+
 @pytest.mark.parametrize("state", ["pending", "held"])
 async def test_what_has_a_delivery_to_be_made_stays(store: Store, state: str) -> None:
     waiting, made = await keep(store, 4, state, id="waiting")
