@@ -11,6 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Final
 
 import yaml
@@ -94,6 +95,7 @@ class MapNode:
 Node = ScalarNode | ListNode | MapNode
 
 
+@lru_cache(maxsize=256)  # each module that includes a fragment reads it
 def read(text: str, file: str) -> Node:
     """The one document in `text`; `file` is named in errors.
 
