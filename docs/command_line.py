@@ -34,7 +34,11 @@ def _synopsis(path: str, command: Any) -> str:
 
 def _row(param: Any) -> str:
     if param.param_type_name == "argument":
-        return f"| `{param.metavar}` | {param.help} |"
+        return f"| `{param.metavar or param.name.upper()}` | {param.help} |"
     value = "" if param.is_flag else f" {param.metavar or param.name.upper()}"
-    default = f" Default: `{param.default}`." if param.default and not param.is_flag else ""
+    default = f" Default: `{_shown(param.default)}`." if param.default and not param.is_flag else ""
     return f"| `{param.opts[0]}{value}` | {param.help}{default} |"
+
+
+def _shown(value: Any) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list) else str(value)

@@ -10,6 +10,7 @@ from docs.command_line import command_line
 from gateway import catalogue
 from gateway.faces.mns.answers import ERRORS, FAULTS
 from gateway.faces.nems.spine import CODES
+from gateway.faces.r4 import outcome
 from gateway.mapping.modules import Modules
 from gateway.resources import folder
 
@@ -67,10 +68,25 @@ def _event_types() -> str:
 
 
 def _errors() -> str:
-    rows = [(f"`{name}`", str(code.status), f"`{code.issue}`", code.display) for name, code in CODES.items()]
-    text = "What the NEMS face says for each reason; the place and the words stand in `diagnostics`.\n\n"
-    nems = f"## NEMS face\n\n{text}{_table(('reason', 'HTTP status', 'issue.code', 'display'), rows)}"
-    return f"# Errors\n\n{NOTICE}{nems}\n## MNS face\n\n{_mns_errors()}"
+    nems, mns, r4 = _nems_errors(), _mns_errors(), _r4_errors()
+    return f"# Errors\n\n{NOTICE}## NEMS face\n\n{nems}\n## MNS face\n\n{mns}\n## R4 face\n\n{r4}"
+
+
+def _nems_errors() -> str:
+    text = "What the NEMS face says for each reason, which is the code of `details` where Spine has such a code; place "
+    text += "and words stand in `diagnostics`.\n\n"
+    rows = [
+        (f"`{name}`", str(code.status), f"`{code.issue}`", f"`{code.name or name}`", code.display)
+        for name, code in CODES.items()
+    ]
+    return text + _table(("reason", "HTTP status", "issue.code", "details.coding.code", "display"), rows)
+
+
+def _r4_errors() -> str:
+    text = "What is wrong stands in `diagnostics`, its place in `expression`. Whatever is not in the table is "
+    text += f"{outcome.OTHER[0]}, `{outcome.OTHER[1]}`.\n\n"
+    rows = [(f"`{name}`", str(status), f"`{code}`") for name, (status, code) in outcome.CODES.items()]
+    return text + _table(("reason", "HTTP status", "issue.code"), rows)
 
 
 def _mns_errors() -> str:

@@ -77,7 +77,9 @@ def new_key() -> None:
 @app.command()
 def demo(
     once: Annotated[bool, typer.Option("--once", help="Stop after the table instead of serving on.")] = False,
-    folder: Annotated[Path, typer.Option(help="Where to keep the demo's files; emptied first.")] = Path("var/demo"),
+    folder: Annotated[
+        Path, typer.Option(help="Where to keep the demo's files; those of an earlier demo are removed first.")
+    ] = Path("var/demo"),
     port: Annotated[int, typer.Option(help="The gateway's port.")] = 8000,
     mesh_port: Annotated[int, typer.Option(help="The local MESH's port.")] = 8700,
 ) -> None:

@@ -24,7 +24,9 @@ class State(StrEnum):
     HELD = "held"
 
 
-States = Annotated[list[State], typer.Option("--state", help="In this state; may be given again.")]
+States = Annotated[
+    list[State], typer.Option("--state", help=f"In this state, of {', '.join(State)}; may be given again.")
+]
 Subscription = Annotated[str, typer.Option(metavar="ID", help="Of this subscription.")]
 Endpoint = Annotated[str, typer.Option(metavar="URL", help="To this webhook or mailbox.")]
 EventType = Annotated[str, typer.Option("--event", metavar="TYPE", help="Of events of this type.")]

@@ -172,7 +172,7 @@ class Demo:
         database = f"GATEWAY_STORE__URL=sqlite:///{_shown_path(self._database)}"
         self._console.print("\nStill serving; Ctrl-C stops it. Publish another event, from a second terminal:\n")
         self._console.print("  " + " \\\n    ".join(curl), markup=False)
-        self._console.print("\nand see what became of it:\n")
+        self._console.print("\nand see it, with the id by which `events show` tells what became of it:\n")
         command = _shown_path(Path(sys.executable).with_name("gateway"))
         self._console.print(f"  {database} {command} events list\n", markup=False)
         if process.wait() != 0:

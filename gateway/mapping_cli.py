@@ -10,8 +10,11 @@ from typing import Annotated
 
 import typer
 
+from gateway.mapping.context import NAMES
+
 app = typer.Typer(no_args_is_help=True, help="Write mapping modules, test them, and see what they do.")
 
+_FACTS = ", ".join(NAMES)
 Names = Annotated[
     list[str] | None,
     typer.Argument(metavar="[MODULE]...", help="A module's name or file; all when none is named."),
@@ -20,13 +23,14 @@ Name = Annotated[str, typer.Argument(metavar="MODULE", help="A module's name, or
 Message = Annotated[Path, typer.Argument(metavar="FILE", help="A message, XML or JSON.")]
 Params = Annotated[
     list[str] | None,
-    typer.Option("--param", metavar="NAME=VALUE", help="A param of the module, or a fact: claimCheck, …"),
+    typer.Option("--param", metavar="NAME=VALUE", help=f"A param of the module, or a fact: {_FACTS}."),
 ]
 Inputs = Annotated[
     list[str] | None, typer.Option("--input", metavar="NAME=FILE", help="A further source of the module.")
 ]
 Given = Annotated[
-    list[str] | None, typer.Option("--param", metavar="NAME=VALUE", help="A fact that the gateway gives: claimCheck, …")
+    list[str] | None,
+    typer.Option("--param", metavar="NAME=VALUE", help=f"A fact that the gateway gives: {_FACTS}."),
 ]
 Folder = Annotated[
     Path | None, typer.Option("--mappings", metavar="DIR", help="The folder of modules; the shipped ones by default.")

@@ -30,13 +30,15 @@ def subscribe(
     """Make a subscription that notifies this gateway, which must be running, and print its URL."""
     from gateway.applications import LOCAL
     from gateway.clock import now_ms
-    from gateway.store.chosen import tell
+    from gateway.store.chosen import ask, tell
     from gateway.upstream import r4
 
     settings = configuration.load(config)
     if content not in {"id-only", "full-resource"}:
         raise ConfigurationError("--content must be id-only or full-resource: an empty notification names no event")
     url, token, key = _upstream(settings, at)
+    # What is made at the other server stays there: whatever of ours is wrong is to show before.
+    ask(settings.store, lambda store: store.upstreams(0))
     wanted = r4.Wanted(topic, criteria or (), content, heartbeat)
     reference = r4.subscribe(url, token, wanted, f"{settings.http.base_url}/R4/$process-notification", key)
     typer.echo(reference)

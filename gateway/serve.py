@@ -11,7 +11,7 @@ import uvicorn
 from gateway import logs, tls
 from gateway.app import Gateway
 from gateway.asgi import create
-from gateway.errors import ConfigurationError
+from gateway.listener import listen, loop_factory
 from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings
 from gateway.tls import CertificateProtocol
@@ -27,9 +27,9 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     tls.check(settings.http)
     gateway = Gateway(settings, only_delivers=only_deliver)
     with (
-        contextlib.closing(_listen(settings.http.host, settings.http.port)) as listener,
+        contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
-        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         runner.run(_serve(gateway, listener))
 
@@ -50,29 +50,3 @@ async def _serve(gateway: Gateway, listener: socket.socket) -> None:
         **tls.options(http),
     )
     await uvicorn.Server(config).serve(sockets=[listener])
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    # asyncio sets this on sockets that it makes itself; without it, answers wait for the other side's acknowledgements.
-    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    try:
-        listener.bind((host, port))
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"cannot listen on {host}:{port}: {error.strerror}; set GATEWAY_HTTP__HOST or GATEWAY_HTTP__PORT"
-        ) from None
-    listener.listen(2048)
-    listener.set_inheritable(True)
-    return listener
-
-
-def _loop_factory() -> type[asyncio.AbstractEventLoop] | None:
-    try:
-        import uvloop
-    except ImportError:  # there is none for Windows
-        return None
-    return uvloop.Loop

@@ -123,7 +123,7 @@ def test_the_how_to_of_reference_data_works(tmp_path: Path) -> None:
     (tmp_path / "suppliers.csv").write_text("A20047,YGM04\n")
     (loading,) = commands("how-to/load-reference-data.md")
     own = {
-        "gateway ": f"{sys.executable} -m gateway ",
+        ".venv/bin/gateway": f"{sys.executable} -m gateway",
         " epraccur": f" {tmp_path}/epraccur",
         " ONSPD": f" {tmp_path}/ONSPD",
         " suppliers.csv": f" {tmp_path}/suppliers.csv",

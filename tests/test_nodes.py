@@ -237,6 +237,14 @@ def test_a_server_that_is_not_there_stops_the_start_with_one_line_that_holds_no_
     assert "hidden" not in done.stderr
 
 
+def test_a_certificate_that_is_not_there_is_named() -> None:
+    done = run(
+        "serve", GATEWAY_STORE__URL="postgresql://x@127.0.0.1:9/x?sslmode=verify-full&sslrootcert=/nowhere/ca.pem"
+    )
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    assert "/nowhere/ca.pem" in done.stderr
+
+
 def test_a_worker_of_a_sqlite_store_is_refused(tmp_path: Path) -> None:
     done = run("work", GATEWAY_STORE__URL=f"sqlite:///{tmp_path / 'gateway.db'}")
     assert (done.returncode, done.stderr.count("\n")) == (2, 1)

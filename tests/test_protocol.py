@@ -13,8 +13,8 @@ import uvicorn
 from starlette.responses import PlainTextResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from gateway.listener import loop_factory
 from gateway.protocol import BoundedProtocol
-from gateway.serve import _loop_factory
 
 
 class Quick(BoundedProtocol):
@@ -169,7 +169,7 @@ def test_an_answer_to_who_was_cut_off_in_the_meantime_is_dropped() -> None:
             await said(port, GOOD + GOOD + b"\0\r\n\r\n")
             await asyncio.sleep(0.4)
 
-    with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
         runner.run(run())
     gc.collect()
     assert faults == []

@@ -16,7 +16,7 @@ from typing import Any, Self
 import httptools
 
 from gateway.demo import EVENTS, NEMS_HEADERS
-from gateway.serve import _loop_factory
+from gateway.listener import loop_factory
 from tests.harness import event_id, free_port, header_id, interaction, message
 
 CONNECTIONS = 16
@@ -70,7 +70,7 @@ class Traffic:
         return self._open.total() - len(self._idle)
 
     def _run(self) -> None:
-        with asyncio.Runner(loop_factory=_loop_factory()) as runner:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:

@@ -13,7 +13,7 @@ import sys
 import time
 
 from gateway.clock import now_ms
-from gateway.serve import _loop_factory
+from gateway.listener import loop_factory
 from gateway.store.base import Acceptance, Claimed, Room
 from gateway.store.postgres import PostgresStore
 from tests.samples import delivery, event, verdict
@@ -50,7 +50,7 @@ def main(url: str, jobs: str, batch: str) -> None:
     # As the gateway has it.
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+    with asyncio.Runner(loop_factory=loop_factory()) as loop:
         print(json.dumps(loop.run(measure(url, int(jobs), int(batch)))))
 
 

@@ -19,7 +19,7 @@ from msgspec.structs import replace
 
 from gateway.events import JSON, Event, Original
 from gateway.ids import Ids
-from gateway.serve import _loop_factory
+from gateway.listener import loop_factory
 from gateway.store.base import Acceptance
 from gateway.store.sqlite import SqliteStore
 from tests.bench.messages import message
@@ -72,7 +72,7 @@ async def measure(database: Path, seconds: float, *, apart: bool) -> dict[str, f
 
 
 def main(database: str, seconds: str, how: str) -> None:
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+    with asyncio.Runner(loop_factory=loop_factory()) as loop:
         print(json.dumps(loop.run(measure(Path(database), float(seconds), apart=how == "apart"))))
 
 

@@ -10,7 +10,7 @@ import uvicorn
 from uvicorn._types import ASGIReceiveCallable, ASGISendCallable, Scope
 
 # The gateway's own, so that the two servers cannot come to differ.
-from gateway.serve import _listen, _loop_factory
+from gateway.listener import listen, loop_factory
 
 
 async def echo(scope: Scope, receive: ASGIReceiveCallable, send: ASGISendCallable) -> None:
@@ -29,9 +29,9 @@ def main(port: int) -> None:
         echo, http="httptools", lifespan="off", log_config=None, access_log=False, server_header=False
     )
     with (
-        contextlib.closing(_listen("127.0.0.1", port)) as listener,
+        contextlib.closing(listen("127.0.0.1", port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
-        asyncio.Runner(loop_factory=_loop_factory()) as runner,
+        asyncio.Runner(loop_factory=loop_factory()) as runner,
     ):
         runner.run(uvicorn.Server(config).serve(sockets=[listener]))
 

@@ -15,7 +15,7 @@ from dataclasses import asdict, dataclass
 import httptools
 import msgspec
 
-from gateway.serve import _loop_factory
+from gateway.listener import loop_factory
 from tests.bench.messages import Syntax, message
 
 
@@ -109,7 +109,7 @@ async def run(port: int, generator: Generator, seconds: float, in_flight: int) -
 def main(port: str, syntax: Syntax, seconds: str, in_flight: str, token: str) -> None:
     published = message(syntax, token)
     generator = Generator(published.request(), published.own_id)
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+    with asyncio.Runner(loop_factory=loop_factory()) as loop:
         load = loop.run(run(int(port), generator, float(seconds), int(in_flight)))
     print(msgspec.json.encode(asdict(load)).decode())
 

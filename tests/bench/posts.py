@@ -8,8 +8,8 @@ import sys
 import time
 import uuid
 
+from gateway.listener import loop_factory
 from gateway.outbound import session
-from gateway.serve import _loop_factory
 from tests.bench.processes import IN_FLIGHT
 
 BODY = b"x" * 1400
@@ -39,5 +39,5 @@ async def main(port: int, seconds: float) -> dict[str, float]:
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+    with asyncio.Runner(loop_factory=loop_factory()) as loop:
         print(json.dumps(loop.run(main(int(sys.argv[1]), float(sys.argv[2])))))

@@ -10,7 +10,7 @@ import time
 
 import httptools
 
-from gateway.serve import _listen, _loop_factory
+from gateway.listener import listen, loop_factory
 
 _DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 
@@ -61,11 +61,11 @@ class Connection(asyncio.Protocol):
 
 async def serve(port: int) -> None:
     counter = Counter()
-    with contextlib.closing(_listen("127.0.0.1", port)) as listener:
+    with contextlib.closing(listen("127.0.0.1", port)) as listener:
         server = await asyncio.get_running_loop().create_server(lambda: Connection(counter), sock=listener)
         await server.serve_forever()
 
 
 if __name__ == "__main__":
-    with asyncio.Runner(loop_factory=_loop_factory()) as loop, contextlib.suppress(KeyboardInterrupt):
+    with asyncio.Runner(loop_factory=loop_factory()) as loop, contextlib.suppress(KeyboardInterrupt):
         loop.run(serve(int(sys.argv[1])))

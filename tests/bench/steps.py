@@ -30,7 +30,7 @@ from gateway.faces.nems.identity import PUBLISH_SCOPES, require_interaction
 from gateway.faces.nems.publish import STU3, message_event_type, read_message
 from gateway.ids import Ids
 from gateway.intake import Received, check
-from gateway.serve import _loop_factory
+from gateway.listener import loop_factory
 from gateway.store.base import Acceptance
 from gateway.subscriptions.plan import plan
 from tests.bench.messages import PUBLISH, Message, message
@@ -150,7 +150,7 @@ def main(folder: str, seconds: str) -> None:
     os.environ["GATEWAY_STORE__URL"] = f"sqlite:///{folder}/steps.db"
     with (Path(folder) / "steps.log").open("wb") as log:
         logs.configure("INFO", log)
-        with asyncio.Runner(loop_factory=_loop_factory()) as loop:
+        with asyncio.Runner(loop_factory=loop_factory()) as loop:
             result = loop.run(measure(float(seconds)))
     print(json.dumps(result))
 

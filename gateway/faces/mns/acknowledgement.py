@@ -14,7 +14,7 @@ from starlette.responses import Response
 from gateway import ids
 from gateway.applications import Application
 from gateway.catalogue import EventType
-from gateway.errors import Refusal
+from gateway.errors import Issue, Refusal
 from gateway.events import JSON, Event, Face, Original
 from gateway.faces.claim_check import was_told
 from gateway.faces.http import content_syntax, read_body
@@ -52,7 +52,7 @@ class Acknowledgements:
             Unavailable: the store cannot take it now.
         """
         bundle = parse_json(body, R4).resource
-        check(bundle, R4)
+        _check(bundle)
         header = _header(bundle)
         answered = await self._answered(application, header["response"]["identifier"])
         event_type = self._event_type(header, answered)
@@ -109,6 +109,18 @@ def is_acknowledgement(resource: Mapping[str, Any]) -> bool:
     return resource.get("resourceType") == "Bundle" and resource.get("type") == "message" and answers
 
 
+def _check(bundle: dict[str, Any]) -> None:
+    """Refuse what is not valid, or lacks what names an event; all of it is told."""
+    needed = ("id", "timestamp") if bundle.get("resourceType") == "Bundle" else ()
+    missing = [Issue("INVALID_RESOURCE", f"Bundle.{name}", "is needed") for name in needed if name not in bundle]
+    try:
+        check(bundle, R4)
+    except Refusal as refusal:
+        raise Refusal([*refusal.issues, *missing]) from None
+    if missing:
+        raise Refusal(missing)
+
+
 def _header(bundle: dict[str, Any]) -> dict[str, Any]:
     if bundle["resourceType"] != "Bundle" or bundle["type"] != "message":
         raise Refusal.because("INVALID_RESOURCE", "must be a Bundle of type message", "Bundle.type")
@@ -116,9 +128,6 @@ def _header(bundle: dict[str, Any]) -> dict[str, Any]:
     header: dict[str, Any] = entries[0].get("resource", {}) if entries else {}
     if header.get("resourceType") != "MessageHeader" or "response" not in header:
         raise Refusal.because("INVALID_RESOURCE", "must be a MessageHeader with a response", _HEADER)
-    for name in ("id", "timestamp"):
-        if name not in bundle:
-            raise Refusal.because("INVALID_RESOURCE", "is needed", f"Bundle.{name}")
     return header
 
 

@@ -15,7 +15,7 @@ from gateway.fhir.outcome import OutcomeIssue, outcome
 MEDIA_TYPE = "application/fhir+json"
 
 # Reason: HTTP status, issue type (FHIR R4, IssueType).
-_CODES = {
+CODES = {
     "ACCESS_DENIED": (403, "forbidden"),
     "ASID_CHECK_FAILED": (403, "forbidden"),
     "DUPLICATE_REJECTED": (422, "duplicate"),
@@ -35,12 +35,12 @@ _CODES = {
     "UNAVAILABLE": (503, "transient"),
     "UNSUPPORTED_MEDIA_TYPE": (415, "not-supported"),
 }
-_OTHER = (422, "invalid")
+OTHER = (422, "invalid")
 
 
 def refusal_response(_: Request, issues: Sequence[Issue], headers: dict[str, str]) -> Response:
     """The issues as an OperationOutcome; the status is that of the first."""
-    status = _CODES.get(issues[0].reason, _OTHER)[0]
+    status = CODES.get(issues[0].reason, OTHER)[0]
     return fhir_response(outcome([_issue(issue) for issue in issues]), status, headers)
 
 
@@ -57,4 +57,4 @@ def asked_url(request: Request, url: str) -> str:
 
 def _issue(issue: Issue) -> OutcomeIssue:
     expression = (issue.location,) if issue.location else ()
-    return OutcomeIssue(issue.severity, _CODES.get(issue.reason, _OTHER)[1], None, issue.text, (), expression)
+    return OutcomeIssue(issue.severity, CODES.get(issue.reason, OTHER)[1], None, issue.text, (), expression)

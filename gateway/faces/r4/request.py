@@ -6,13 +6,13 @@ Anything that would change what is delivered, and that this face cannot do, is r
 from __future__ import annotations
 
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from gateway.applications import Application
 from gateway.catalogue import Catalogue, EventType
-from gateway.clock import now_ms
+from gateway.clock import instant, now_ms
 from gateway.errors import Refusal
 from gateway.events import JSON, NUMBERED
 from gateway.faces.http import end_ms
@@ -47,15 +47,17 @@ class Requests:
     def __init__(self, catalogue: Catalogue, limits: Limits) -> None:
         self._catalogue, self._limits = catalogue, limits
 
-    def read(self, resource: dict[str, Any], application: Application) -> Subscription:
-        """The subscription that `resource` asks for: requested, or active where nobody needs to
-        be asked first.
+    def read(
+        self, resource: dict[str, Any], application: Application, present: Subscription | None = None
+    ) -> Subscription:
+        """The subscription that `resource` asks for: requested, or active where nobody needs to be asked first;
+        `present` is the one that it changes.
 
         Raises:
             Refusal: it asks for what there is not, or what the application may not have.
         """
         extensions = read_extensions(resource)
-        event_type = self._event_type(resource["criteria"])
+        event_type = self._event_type(resource["criteria"], present.event_types if present else ())
         criterion, subject = read_filters(extensions.get("backport-filter-criteria", ()), event_type)
         _authorise(application, event_type, "generic" if subject is None else "explicit")
         asked = resource["channel"]
@@ -75,7 +77,7 @@ class Requests:
             endpoint=where.address,
             form=form,
             criteria=resource["criteria"],
-            resource=_without_headers(resource),
+            resource=_kept(resource),
             media_type=JSON,
             created_ms=now_ms(),
             headers=channel.headers(asked),
@@ -91,11 +93,13 @@ class Requests:
             retry_seconds=channel.retry_seconds(_one(extensions, RETRY_SECONDS)),
         )
 
-    def _event_type(self, topic: str) -> EventType:
+    def _event_type(self, topic: str, present: Sequence[str]) -> EventType:
         event_type = self._catalogue.with_topic(topic)
         if event_type is None or event_type.state == "withdrawn":
             known = ", ".join(sorted(one.topic for one in self._catalogue))
             raise unsupported("criteria", f"not a topic of this gateway; there are: {known}")
+        if event_type.state == "no-longer-supported" and event_type.id not in present:
+            raise unsupported("criteria", "the topic is retired: nobody may subscribe to it any more")
         return event_type
 
     def _endpoint(
@@ -161,10 +165,14 @@ def _authorise(application: Application, event_type: EventType, kind: Kind) -> N
         raise Refusal.because("ACCESS_DENIED", text, "Subscription.criteria")
 
 
-def _without_headers(resource: dict[str, Any]) -> bytes:
-    """The resource as it is kept: its headers, which may hold a secret, are kept apart."""
+def _kept(resource: dict[str, Any]) -> bytes:
+    """The resource as it is kept: its headers, which may hold a secret, are kept apart; `error` and when it was last
+    changed are the server's to say.
+    """
+    own = {name: value for name, value in resource.items() if name not in {"error", "_error"}}
     asked = {name: value for name, value in resource["channel"].items() if name not in {"header", "_header"}}
-    return render_json(resource | {"channel": asked})
+    meta = resource.get("meta", {}) | {"lastUpdated": instant(now_ms())}
+    return render_json(own | {"channel": asked, "meta": meta})
 
 
 def _one(extensions: Mapping[str, list[Any]], name: str) -> Any:

@@ -74,7 +74,7 @@ class Subscriptions:
         possible = dict.fromkeys(["requested", "off", status(present)])
         if wanted not in possible:
             raise unsupported("status", f"must be one of {', '.join(possible)}")
-        asked = self._requests.read(resource, application)
+        asked = self._requests.read(resource, application, present)
         kept = _way(present) == _way(asked) and wanted != "requested"
         after = replace(
             asked,
@@ -128,7 +128,7 @@ def shown(subscription: Subscription) -> dict[str, Any]:
     """The resource as its owner sees it: without its headers, which may hold a secret."""
     resource = parse_json(subscription.resource, load("R4")).resource  # as it was taken in, and found valid
     channel = {name: value for name, value in resource["channel"].items() if name not in {"header", "_header"}}
-    meta = resource.get("meta", {}) | {"lastUpdated": instant(subscription.created_ms)}
+    meta = {"lastUpdated": instant(subscription.created_ms), **resource.get("meta", {})}
     told = resource | {"id": subscription.id, "meta": meta, "status": status(subscription), "channel": channel}
     return told | ({"error": subscription.reason} if subscription.state == "error" and subscription.reason else {})
 

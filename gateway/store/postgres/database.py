@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import asyncpg
 
@@ -23,6 +23,7 @@ CONNECT_SECONDS, STATEMENT_SECONDS = 5, 20
 LOST = (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError,
         asyncpg.OperatorInterventionError, asyncpg.CannotConnectNowError, asyncpg.TooManyConnectionsError)  # fmt: skip
 """What is raised when the server is away or going away, rather than when it refuses a statement."""
+_TLS_FILES = frozenset({"sslrootcert", "sslcert", "sslkey", "sslcrl"})
 # Any number that no other program at this database is likely to use.
 MIGRATION_LOCK = 5_274_901_337_001
 SETTINGS = {
@@ -52,8 +53,9 @@ async def connection(url: str) -> AsyncIterator[Connection]:
     """A connection of its own, for a moment.
 
     Raises:
-        ConfigurationError: the server cannot be reached, or does not let us in.
+        ConfigurationError: the server cannot be reached, or does not let us in; a file that `url` names is missing.
     """
+    _require_files(url)
     try:
         opened = await asyncpg.connect(url, timeout=CONNECT_SECONDS, server_settings=SETTINGS)
     except (*LOST, asyncpg.PostgresError, ValueError) as error:
@@ -69,6 +71,13 @@ def told(error: BaseException) -> str:
     if isinstance(error, asyncpg.PostgresError):
         return f"{type(error).__name__} ({error.sqlstate})"
     return getattr(error, "strerror", None) or type(error).__name__
+
+
+def _require_files(url: str) -> None:
+    """Look for the files of TLS that `url` names: when one is missing, the library does not say which."""
+    for name, path in parse_qsl(urlsplit(url).query):
+        if name in _TLS_FILES and not Path(path).is_file():
+            raise ConfigurationError(f"store {place(url)}: {name}: there is no file {path}")
 
 
 def refusal(error: BaseException) -> Unavailable:

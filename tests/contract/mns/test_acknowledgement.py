@@ -214,6 +214,15 @@ def test_what_is_no_acknowledgement_is_refused(
     assert shown(gateway, answered) == []
 
 
+def test_all_that_an_acknowledgement_lacks_is_told_at_once(gateway: Gateway, caller: Caller, mesh: LocalMesh) -> None:
+    ack = message(publish(caller, mesh), source=None)
+    answer = send(gateway, caller, {name: value for name, value in ack.items() if name not in {"id", "timestamp"}})
+    assert answer.status_code == 422
+    assert [issue["expression"] for issue in answer.json()["issue"]] == [
+        ["Bundle.entry[0].resource.source"], ["Bundle.id"], ["Bundle.timestamp"],
+    ]  # fmt: skip
+
+
 @pytest.mark.parametrize("body", [{}, {"resourceType": "Patient"}, {"resourceType": "Bundle", "type": "history"}])
 def test_another_resource_is_refused(gateway: Gateway, caller: Caller, body: object) -> None:
     assert send(gateway, caller, body).status_code == 422

@@ -83,6 +83,15 @@ def test_what_another_server_tells_comes_in_and_goes_on(
     server.http.delete(reference)
 
 
+def test_nothing_is_asked_for_that_could_not_be_kept(listener: Listener, tmp_path: Path) -> None:
+    server = listener.url.removesuffix("/signals")
+    topic = "http://fhir.nhs.uk/R5/SubscriptionTopic/pds-change-of-gp-1"
+    done = run("r4", "subscribe", server, topic, GATEWAY_STORE__URL=f"sqlite:///{tmp_path / 'none.db'}")
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "there is no such database" in done.stderr
+    assert listener.received == []
+
+
 def test_a_topic_that_is_left_out_is_that_of_the_subscription(server: Gateway, gateway: Gateway) -> None:
     """The guide lets notifications leave it out (Backported R5 SubscriptionStatus, topic 0..1)."""
     topic = "http://fhir.nhs.uk/R5/SubscriptionTopic/pds-change-of-gp-1"

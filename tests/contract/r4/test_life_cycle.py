@@ -10,6 +10,8 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.demo import TOPIC
+from gateway.resources import folder
 from tests.contract.r4.acts import FHIR, create, parameters, subscribe, topical
 from tests.contract.r4.assertions import is_status
 from tests.harness import Gateway, Listener, eventually, free_port, message
@@ -145,6 +147,37 @@ def test_an_update_that_cannot_be_done_changes_nothing(gateway: Gateway, changed
     assert update(gateway, place, **changed).status_code == 422
     assert shown(gateway, place) == before
     gateway.http.delete(place)
+
+
+def test_what_the_server_says_of_it_is_not_the_subscribers_to_write(gateway: Gateway, listener: Listener) -> None:
+    place = subscribe(
+        gateway, topical(listener.url, error="my own words", meta={"lastUpdated": "2020-01-01T00:00:00Z"})
+    )
+    made = shown(gateway, place)
+    assert "error" not in made
+    assert made["meta"]["lastUpdated"] > "2026"
+    changed = update(gateway, place, reason="Another", error="my own words").json()
+    assert changed["reason"] == "Another"
+    assert "error" not in changed
+    assert changed["meta"]["lastUpdated"] > made["meta"]["lastUpdated"]
+    gateway.http.delete(place)
+
+
+def test_nobody_new_subscribes_to_a_topic_that_is_retired(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(tmp_path) as gateway:
+        place = subscribe(gateway, topical(listener.url)).removeprefix(gateway.url)
+        other = subscribe(gateway, topical(listener.url, criteria=f"{TOPIC}vaccinations-1")).removeprefix(gateway.url)
+    shipped = folder("config") / "event-types" / "pds-change-of-gp-1.yaml"
+    own = tmp_path / "event-types"
+    own.mkdir()
+    (own / shipped.name).write_text(shipped.read_text().replace("state: active", "state: no-longer-supported"))
+    with Gateway(tmp_path, GATEWAY_EVENT_TYPES=str(own)) as gateway:
+        refused = create(gateway, topical(listener.url))
+        assert refused.status_code == 422
+        (issue,) = refused.json()["issue"]
+        assert (issue["code"], issue["expression"]) == ("not-supported", ["Subscription.criteria"])
+        assert update(gateway, other, criteria=f"{TOPIC}pds-change-of-gp-1").status_code == 422
+        assert update(gateway, place, reason="It goes on").status_code == 200
 
 
 def test_what_is_not_there_is_not_updated(gateway: Gateway) -> None:
