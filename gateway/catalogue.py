@@ -69,6 +69,11 @@ class EventType(_Part):
         mns = self.mns.types if self.mns else frozenset()
         return nems | mns | {self.id}
 
+    @property
+    def takes_subscribers(self) -> bool:
+        """Whether anybody new may subscribe to it (NEMS, "Event life cycle")."""
+        return self.state in {"active", "deprecated"}
+
 
 def interaction_key(name: str) -> str:
     """`name` without what its two spellings in NEMS InteractionIDs differ by: case, hyphens and the version at its

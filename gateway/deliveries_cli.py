@@ -24,7 +24,8 @@ class State(StrEnum):
     HELD = "held"
 
 
-States = Annotated[
+States = Annotated[list[State], typer.Option("--state", help="In this state; may be given again.")]
+AnyStates = Annotated[
     list[State], typer.Option("--state", help=f"In this state, of {', '.join(State)}; may be given again.")
 ]
 Subscription = Annotated[str, typer.Option(metavar="ID", help="Of this subscription.")]
@@ -41,7 +42,7 @@ _NO_IDS: list[str] = []
 
 @app.command("list")
 def list_deliveries(  # noqa: PLR0913, PLR0917  # the options of a command
-    state: States = _DEAD, subscription: Subscription = "", endpoint: Endpoint = "", event: EventType = "",
+    state: AnyStates = _DEAD, subscription: Subscription = "", endpoint: Endpoint = "", event: EventType = "",
     since: Since = "", until: Until = "",
     discarded: Annotated[bool, typer.Option("--discarded", help="Those that were given up, too.")] = False,
     limit: Annotated[int, typer.Option(min=1, max=1_000_000, help="How many of the earliest.")] = 20,

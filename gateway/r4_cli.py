@@ -37,7 +37,7 @@ def subscribe(
     if content not in {"id-only", "full-resource"}:
         raise ConfigurationError("--content must be id-only or full-resource: an empty notification names no event")
     url, token, key = _upstream(settings, at)
-    # What is made at the other server stays there: whatever of ours is wrong is to show before.
+    # What is made at the other server stays there: a store that is not there, or of another release, is told of before.
     ask(settings.store, lambda store: store.upstreams(0))
     wanted = r4.Wanted(topic, criteria or (), content, heartbeat)
     reference = r4.subscribe(url, token, wanted, f"{settings.http.base_url}/R4/$process-notification", key)

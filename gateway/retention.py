@@ -47,8 +47,8 @@ class Eraser:
     """Erases what has been kept long enough, in steps so small that intake does not notice.
 
     Where some types are kept for less time than others, what is younger than the longest time is looked through for
-    them. What an earlier run has looked through is so again once a day only, or once in the shortest time if that is
-    less: deliveries that were to be made then may have ended.
+    them. What an earlier run of this Eraser has looked through is so again once a day only, or once in the shortest
+    time if that is less: deliveries that were to be made then may have ended.
     """
 
     def __init__(

@@ -79,6 +79,24 @@ async def test_what_was_looked_through_is_so_again_a_day_later(store: Store) -> 
     assert await store.audit(missed.row_id)
 
 
+@pytest.mark.parametrize(("name", "days"), [("other", 1.0), ("mid-1", 2.0), ("slow-1", 10.0)])
+async def test_each_run_erases_what_came_of_age_since_the_one_before(store: Store, name: str, days: float) -> None:
+    hours = 0.0
+    settings = RetentionSettings(days=1, event_types={"slow-1": 10, "mid-1": 2}, audit_days=20)
+    eraser = Eraser(store, settings, clock=lambda: now_ms() + round(hours / 24 * DAY_MS))
+    one, _ = await keep(store, days - 0.1, type=name)
+    assert await eraser.run() == 0
+    hours = 1
+    assert await eraser.run() == 0
+    hours = 3
+    # PostgreSQL erases what is kept longest by whole days: then at the next look at everything.
+    erased = await eraser.run()
+    hours = 50
+    assert erased + await eraser.run() == 1
+    assert erased == 1 or name == "slow-1"
+    assert await store.audit(one.row_id)
+
+
 async def test_all_is_looked_through_when_the_clock_was_set_back(store: Store) -> None:
     hours = 240.0
     eraser = Eraser(store, SETTINGS, clock=lambda: now_ms() + round(hours / 24 * DAY_MS))

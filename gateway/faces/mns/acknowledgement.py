@@ -111,7 +111,7 @@ def is_acknowledgement(resource: Mapping[str, Any]) -> bool:
 
 def _check(bundle: dict[str, Any]) -> None:
     """Refuse what is not valid, or lacks what names an event; all of it is told."""
-    needed = ("id", "timestamp") if bundle.get("resourceType") == "Bundle" else ()
+    needed = ("id", "timestamp") if bundle.get("type") == "message" else ()
     missing = [Issue("INVALID_RESOURCE", f"Bundle.{name}", "is needed") for name in needed if name not in bundle]
     try:
         check(bundle, R4)

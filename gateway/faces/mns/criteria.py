@@ -91,7 +91,7 @@ def _event_type(parts: tuple[Criterion, ...], catalogue: Catalogue) -> EventType
     if not isinstance(first, Comparison) or first.key != EVENT_TYPE:
         raise _wrong(f"{EVENT_TYPE} must be asked for alone, not with OR")
     event_type = catalogue.named(first.values[0])
-    if event_type is None or event_type.mns is None or event_type.state in {"withdrawn", "no-longer-supported"}:
+    if event_type is None or event_type.mns is None or not event_type.takes_subscribers:
         raise _wrong(f"{EVENT_TYPE} is not an event type of this gateway")
     return event_type
 

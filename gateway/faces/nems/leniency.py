@@ -76,8 +76,8 @@ def _lost(entries: list[dict[str, Any]]) -> Iterator[tuple[str, str]]:
                 # Elsewhere, such as in the ODS directory, a reference may lead to what is not in the message.
                 if (
                     type(one) is dict
-                    and "reference" in one
-                    and (reference := one["reference"]) not in places
+                    and type(reference := one.get("reference")) is str  # in a Consent it may be a Reference itself
+                    and reference not in places
                     and not reference.startswith(("http://", "https://", "#"))
                 ):
                     yield f"Bundle.entry[{index}].resource.{name}", "refers to no entry"

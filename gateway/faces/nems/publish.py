@@ -59,7 +59,9 @@ class Publish:
         return read_message(body, XML if syntax == "xml" else JSON, "nems", application)
 
     def _read(self, request: Request, message: Received) -> tuple[Event, EventType, list[Issue]]:
-        """The event that the message tells of, and what there is to say of its type."""
+        """The event that the message tells of, and what there is to say of its type. A function of its own, so that
+        the parsed message is let go before the event is kept.
+        """
         event_type = message_event_type(message.resource, self._catalogue)
         require_interaction(request.headers, self._interaction(request, event_type))
         if not message.application.may_publish(event_type.id):

@@ -58,7 +58,7 @@ def routes(parts: R4Parts) -> list[BaseRoute]:
     """The routes of the face."""
     guard = Guard("r4", refusal_response)
     services = _services(parts)
-    topics = [one.topic for one in topic.offered(parts.catalogue)]
+    topics = [one.topic for one in parts.catalogue if one.takes_subscribers]
     metadata = Metadata(services, _SEARCHES, topics, f"{parts.base_url}/R4", tokens=parts.tokens)
     return [
         Route("/R4/metadata", guard("metadata", metadata), methods=["GET"]),

@@ -96,9 +96,9 @@ class Requests:
     def _event_type(self, topic: str, present: Sequence[str]) -> EventType:
         event_type = self._catalogue.with_topic(topic)
         if event_type is None or event_type.state == "withdrawn":
-            known = ", ".join(sorted(one.topic for one in self._catalogue))
+            known = ", ".join(sorted(one.topic for one in self._catalogue if one.takes_subscribers))
             raise unsupported("criteria", f"not a topic of this gateway; there are: {known}")
-        if event_type.state == "no-longer-supported" and event_type.id not in present:
+        if not event_type.takes_subscribers and event_type.id not in present:
             raise unsupported("criteria", "the topic is retired: nobody may subscribe to it any more")
         return event_type
 

@@ -38,7 +38,7 @@ class TopicResources:
         """200 with the topic of an event type."""
         self._bearer.authenticate(request.headers)
         wanted = request.path_params["id"]
-        found = next((one for one in offered(self._catalogue) if one.id == wanted), None)
+        found = next((one for one in told(self._catalogue) if one.id == wanted), None)
         if found is None:
             raise Refusal.because("NO_RECORD_FOUND", "there is no such topic")
         return fhir_response(topic(found), 200)
@@ -54,13 +54,13 @@ class TopicResources:
         codes = asked.get("code", "SubscriptionTopic").split(",")
         all_of_them = any(code.rpartition("|")[2] == "SubscriptionTopic" for code in codes)
         wanted = asked["_id"].split(",") if "_id" in asked else None
-        found = [one for one in offered(self._catalogue) if all_of_them and (wanted is None or one.id in wanted)]
+        found = [one for one in told(self._catalogue) if all_of_them and (wanted is None or one.id in wanted)]
         entries = [{"fullUrl": f"{self._url}/Basic/{one.id}", "resource": topic(one)} for one in found]
         return fhir_response(searchset(entries, asked_url(request, self._url)), 200)
 
 
-def offered(catalogue: Catalogue) -> list[EventType]:
-    """The event types that can be subscribed to."""
+def told(catalogue: Catalogue) -> list[EventType]:
+    """The event types whose topics are told, those that are retired too."""
     return [one for one in catalogue if one.state != "withdrawn"]
 
 

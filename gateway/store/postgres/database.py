@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import secrets
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -53,7 +54,7 @@ async def connection(url: str) -> AsyncIterator[Connection]:
     """A connection of its own, for a moment.
 
     Raises:
-        ConfigurationError: the server cannot be reached, or does not let us in; a file that `url` names is missing.
+        ConfigurationError: the server cannot be reached, or does not let us in; a file that `url` names cannot be read.
     """
     _require_files(url)
     try:
@@ -74,10 +75,10 @@ def told(error: BaseException) -> str:
 
 
 def _require_files(url: str) -> None:
-    """Look for the files of TLS that `url` names: when one is missing, the library does not say which."""
+    """Look for the files of TLS that `url` names: when one cannot be read, the library does not say which."""
     for name, path in parse_qsl(urlsplit(url).query):
-        if name in _TLS_FILES and not Path(path).is_file():
-            raise ConfigurationError(f"store {place(url)}: {name}: there is no file {path}")
+        if name in _TLS_FILES and not os.access(path, os.R_OK):
+            raise ConfigurationError(f"store {place(url)}: {name}: {path} is not there, or cannot be read")
 
 
 def refusal(error: BaseException) -> Unavailable:

@@ -172,6 +172,7 @@ def test_nobody_new_subscribes_to_a_topic_that_is_retired(tmp_path: Path, listen
     own.mkdir()
     (own / shipped.name).write_text(shipped.read_text().replace("state: active", "state: no-longer-supported"))
     with Gateway(tmp_path, GATEWAY_EVENT_TYPES=str(own)) as gateway:
+        assert f"{TOPIC}pds-change-of-gp-1" not in gateway.http.get("/R4/metadata").text
         refused = create(gateway, topical(listener.url))
         assert refused.status_code == 422
         (issue,) = refused.json()["issue"]
