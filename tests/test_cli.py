@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import signal
@@ -121,7 +122,11 @@ def test_the_demo_serves_on_and_stops_cleanly(tmp_path: Path, end: signal.Signal
     port, mesh_port = free_port(), free_port()
     command = [sys.executable, "-m", "gateway", "demo", "--folder", str(tmp_path)]
     command += ["--port", str(port), "--mesh-port", str(mesh_port)]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(process.terminate)  # whatever fails here, it must not serve on
         assert process.stdout
         printed = ""
         while "events list" not in printed and process.poll() is None:

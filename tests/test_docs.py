@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -64,7 +65,11 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
     assert start == "make run\n"
     demo = [sys.executable, "-m", "gateway", "demo", "--folder", str(tmp_path / "demo")]
     demo += ["--port", str(port), "--mesh-port", str(mesh_port)]
-    with subprocess.Popen(demo, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+    with (
+        subprocess.Popen(demo, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process,
+        contextlib.ExitStack() as stack,
+    ):
+        stack.callback(process.terminate)  # whatever fails here, it must not serve on
         assert process.stdout
         while "Still serving" not in process.stdout.readline():
             assert process.poll() is None
@@ -76,7 +81,6 @@ def test_the_tutorial_works(tmp_path: Path) -> None:
             ".venv/bin/gateway": f"{sys.executable} -m gateway",
         }
         subscribed, published, followed, refused = (run(in_place_of(step, own)) for step in steps)
-        process.terminate()
     assert "201 Created" in subscribed
     assert re.search(r"location: \S+/STU3/Subscription/[0-9a-f]{32}", subscribed, re.IGNORECASE)
     assert "202 Accepted" in published
