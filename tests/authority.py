@@ -14,6 +14,11 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
 _DAY = datetime.timedelta(days=1)
+# From Python 3.13 on certificates are held to RFC 5280: an authority says what its key is for, and each whose it is.
+SIGNS = x509.KeyUsage(
+    digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
+    key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -44,6 +49,7 @@ class Authority:
         self._subject = _name(name)
         constraints = x509.BasicConstraints(ca=True, path_length=None)
         builder = self._builder(self._subject, self._key).add_extension(constraints, critical=True)
+        builder = builder.add_extension(SIGNS, critical=True)
         self.root = self._write(name, builder.sign(self._key, hashes.SHA256()), self._key)
 
     def issue(self, common_name: str, *, expired: bool = False) -> Issued:
@@ -72,6 +78,8 @@ class Authority:
             .serial_number(x509.random_serial_number())
             .not_valid_before(now - 30 * _DAY)
             .not_valid_after(now - _DAY if expired else now + _DAY)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key.public_key()), critical=False)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
         )
 
     def _write(self, name: str, certificate: x509.Certificate, key: ec.EllipticCurvePrivateKey) -> Issued:

@@ -11,6 +11,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from tests.authority import SIGNS
 from tests.misbehaved import Misbehaved
 
 _OK = b"HTTP/1.1 204 No Content\r\n\r\n"
@@ -48,7 +49,7 @@ class Authority:
     def _signed(self, subject: x509.Name, key: ec.EllipticCurvePublicKey, *, authority: bool) -> x509.Certificate:
         now = datetime.now(UTC)
         own = self._key.public_key()
-        return (
+        builder = (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(self._name)
@@ -58,9 +59,10 @@ class Authority:
             .not_valid_after(now + timedelta(days=1))
             .add_extension(x509.BasicConstraints(authority, None), critical=True)
             .add_extension(x509.SubjectAlternativeName([x509.DNSName("localhost")]), critical=False)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(key), critical=False)
             .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(own), critical=False)
-            .sign(self._key, hashes.SHA256())
         )
+        return (builder.add_extension(SIGNS, critical=True) if authority else builder).sign(self._key, hashes.SHA256())
 
 
 def _pem(certificate: x509.Certificate) -> bytes:
