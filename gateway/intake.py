@@ -31,7 +31,7 @@ _CHANGES = 20
 """How often an event is matched anew because another node has changed a subscription in the meantime."""
 
 EVER = math.inf
-"""Of those that came in at any time before, in seconds."""
+"""The `repeat_seconds` by which repeats are known for as long as the event is kept."""
 _NOTHING = Reservation([], [], [], 0)
 
 
@@ -82,7 +82,7 @@ class Intake:
     def read(self, received: Received, event_type: EventType, tables: Tables) -> Event:
         """The event that a FHIR message tells of, with the warnings about it.
 
-        It holds nothing that was parsed, so that who holds no more than the event while it is kept lets that go.
+        It holds nothing of `received` but the original: whoever waits for it to be kept need not hold the rest.
 
         Raises:
             Refusal: the message is not valid, or lacks what the event needs.

@@ -12,7 +12,7 @@ from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener
 from tests.postgres import PostgresServer
 
-# As the gateway has it: what tests make goes by itself, and to look for the rest all the time takes a tenth of theirs.
+# As the gateway has it.
 gc.set_threshold(50_000, 20, 100)
 ROOT = Path(__file__).resolve().parent.parent
 LONG = (
