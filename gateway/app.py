@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import gc
+import os
 import secrets
 from pathlib import Path
 
@@ -15,12 +17,9 @@ from gateway import retention, sources
 from gateway.applications import Applications
 from gateway.delivery.alarm import Alarm
 from gateway.delivery.channels.base import Channel
-from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.delivery.dispatcher import Dispatcher
 from gateway.delivery.endpoints import Endpoints
 from gateway.delivery.notices import BEAT_SECONDS, GREET_SECONDS, Notices
-from gateway.delivery.render import Renderer
-from gateway.delivery.retrieval import Retriever
 from gateway.delivery.retry import RetryPolicies
 from gateway.delivery.sender import Sender
 from gateway.delivery.topics import Topics
@@ -30,10 +29,10 @@ from gateway.faces.certificate import Certificates
 from gateway.faces.mesh_inbox import MeshInbox
 from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.mns.criteria import Extensions
-from gateway.faces.mns.test_signal import PATH as TEST_PATH
 from gateway.faces.mns.test_signal import TestSignal
 from gateway.faces.nems import jwt
 from gateway.faces.nems.identity import Identity
+from gateway.faces.nems.reading import NemsReader
 from gateway.faces.nems.subscription import Limits as NemsLimits
 from gateway.faces.oauth.assertion import Assertions
 from gateway.faces.oauth.bearer import Bearer
@@ -46,20 +45,22 @@ from gateway.faces.parts import Parts
 from gateway.faces.r4.gaps import FETCH_BYTES, FETCH_SECONDS, Gaps
 from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
+from gateway.helper import process
+from gateway.helper.helper import Helper
+from gateway.helper.helpers import HelpedReading, HelpedSender
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
 from gateway.mesh_link import MeshLink
-from gateway.outbound import Fetcher
 from gateway.reference.keeper import Keeper
 from gateway.resources import folder
 from gateway.schedule import Job, Schedule
 from gateway.sealing import Sealer
 from gateway.settings import Settings
-from gateway.sources import Source
 from gateway.store import chosen
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.index import Index
 from gateway.subscriptions.subscription import Kind, Terms
+from gateway.tools import Tools
 
 log = structlog.get_logger()
 TEST_LOOK_SECONDS = 10.0
@@ -89,7 +90,9 @@ class Gateway:
         self.applications = (
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
-        self.sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
+        own_sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
+        self._tools = Tools(settings, self.catalogue, self.reloader, self.applications, own_sources)
+        self._helpers: list[Helper] = []
         retention.check(settings.retention, self.catalogue)
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
@@ -98,8 +101,15 @@ class Gateway:
         self.keeper = Keeper(self.store, self.index.reference)
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
         self.book = Book(self.store, self.index, self._still_allowed, self.sealer)
-        self._tls = tls_context(settings.webhook.ca_file, settings.webhook.cert_file, settings.webhook.key_file)
         self.identity = _identity(settings, self.applications)
+
+    def fork_helpers(self) -> None:
+        """Make the helpers, where the system can: before `start`, and before anything has made a thread."""
+        if hasattr(os, "fork"):
+            for _ in range(self.settings.helpers):
+                be_helper = functools.partial(process.run, tools=self._tools)
+                patience = self.settings.longest_attempt_seconds
+                self._helpers.append(Helper.fork(be_helper, self._helpers, patience))
 
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
@@ -120,13 +130,14 @@ class Gateway:
         )
         self.incoming = Incoming(self.intake, self.catalogue)
         self.acknowledgements = Acknowledgements(self.intake, self.book)
-        self.event_fetcher = self._fetcher(FETCH_SECONDS, FETCH_BYTES)
+        self.event_fetcher = self._tools.fetcher(FETCH_SECONDS, FETCH_BYTES)
         self._watch_subscriptions()
         jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
         self.schedule = Schedule(jobs, self.store.take_turn)
         self.schedule.start()
-        seconds = settings.mapping.reload_seconds
-        self._reloading = asyncio.create_task(self.reloader.run(seconds), name="reload") if seconds else None
+        self._reloading = asyncio.create_task(self._tools.keep_up(), name="reload")
+        for helper in self._helpers:
+            await helper.start(self.store.instance)
         await self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
@@ -137,7 +148,7 @@ class Gateway:
 
     async def _make_callers_known(self) -> None:
         settings = self.settings
-        self.fetcher = self._fetcher(KEY_SET_SECONDS, KEY_SET_BYTES)
+        self.fetcher = self._tools.fetcher(KEY_SET_SECONDS, KEY_SET_BYTES)
         keys = KeySets(self.applications, self.fetcher)
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
@@ -148,14 +159,13 @@ class Gateway:
     def _make_dispatcher(self) -> None:
         settings = self.settings
         self.channels = self._channels()
-        self.renderer = Renderer(
-            self.modules, self.catalogue, settings.http.base_url, self.store.instance, settings.mns.base_path
-        )
-        self.retriever = self._retriever()
+        self.renderer = self._tools.renderer(self.store.instance)
+        self.retriever = self._tools.retriever(self.book.find, self.renderer)
+        sender = Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone, self.retriever)
         policies = RetryPolicies(settings.delivery, self.book.held)
         self.dispatcher = Dispatcher(
             self.store,
-            Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone, self.retriever),
+            HelpedSender(sender, self._helpers, self.book.find),
             Endpoints(self.store, self.book, settings.delivery, policies),
             policies,
             settings.delivery,
@@ -170,19 +180,17 @@ class Gateway:
         if self.alarm:
             self.book.watchers.append(self.alarm.watch)
 
-    def _fetcher(self, seconds: float, max_bytes: int) -> Fetcher:
-        return Fetcher(seconds, max_bytes, loopback=self.settings.security.mode == "open")
-
     async def stop(self) -> None:
         """Finish what is under way, within the set time, and give the rest back to the store."""
-        if self._reloading:
-            self._reloading.cancel()
+        self._reloading.cancel()
         if self.mesh:
             self.mesh.stop()
         await asyncio.gather(self.schedule.stop(self.settings.delivery.shutdown_seconds), self.dispatcher.stop())
         await self.notices.stop()
         if self.alarm:
             await self.alarm.stop()
+        for helper in self._helpers:
+            await helper.stop()
         for channel in self.channels.values():
             await channel.close()
         if self.mesh:
@@ -198,6 +206,7 @@ class Gateway:
         mns = self.settings.mns
         return Parts(
             intake=self.intake,
+            reading=HelpedReading(NemsReader(self.intake, self.catalogue), self._helpers),
             book=self.book,
             catalogue=self.catalogue,
             identity=self.identity,
@@ -240,22 +249,12 @@ class Gateway:
     def _mns_url(self) -> str:
         return self.settings.http.base_url + self.settings.mns.base_path
 
-    def _retriever(self) -> Retriever:
-        retrieval = self.settings.retrieval
-        # What the test signal points to is the gateway's own.
-        own = Source(url=f"{self._mns_url}{TEST_PATH.rpartition('/')[0]}/", hydrate=True)
-        fetcher = self._fetcher(retrieval.seconds, retrieval.max_bytes)
-        return Retriever([*self.sources, own], fetcher, self.book.find, self.renderer.inputs)
-
     def _alarm(self) -> Alarm | None:
         webhook = self.settings.webhook
         return Alarm(webhook.operator_url, webhook.operator_secret.get_secret_value()) if webhook.operator_url else None
 
     def _channels(self) -> dict[str, Channel]:
-        settings = self.settings
-        loopback = settings.security.mode == "open"
-        webhook = Webhook(settings.delivery.webhook_seconds, loopback=loopback, find=self.book.find, tls=self._tls)
-        channels: dict[str, Channel] = {"rest-hook": webhook}
+        channels: dict[str, Channel] = {"rest-hook": self._tools.webhook(self.book.find)}
         if self.mesh:
             channels["mesh"] = self.mesh.channel(self.catalogue)
         return channels

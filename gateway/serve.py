@@ -1,4 +1,4 @@
-"""`gateway serve`: the gateway and its HTTP server in one process."""
+"""`gateway serve`: the gateway and its HTTP server in one process, and its helpers in theirs."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     logs.configure(settings.log.level)
     tls.check(settings.http)
     gateway = Gateway(settings, only_delivers=only_deliver)
+    gateway.fork_helpers()
     with (
         contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),

@@ -12,7 +12,7 @@ from gateway.applications import LOCAL
 from gateway.delivery.channels.base import Notification, Outcome, Result
 from gateway.delivery.channels.connection import Answer
 from gateway.events import Attempt, Event, Original, Record, Verdict
-from gateway.intake import Received
+from gateway.reader import Received
 from gateway.store.base import Acceptance, Claimed
 from tests.samples import delivery, event
 

@@ -16,7 +16,7 @@ from gateway.delivery.endpoints import Endpoints
 from gateway.delivery.holdings import Holdings
 from gateway.delivery.lanes import Lanes
 from gateway.delivery.retry import RetryPolicies
-from gateway.delivery.sender import Sender
+from gateway.delivery.sender import Sending
 from gateway.errors import Unavailable
 from gateway.events import Attempt, Delivery, DeliveryState, Event, Reservation, Verdict
 from gateway.settings import DeliverySettings
@@ -41,7 +41,7 @@ class Dispatcher:
     """
 
     def __init__(
-        self, store: Store, sender: Sender, endpoints: Endpoints, policies: RetryPolicies, settings: DeliverySettings,
+        self, store: Store, sender: Sending, endpoints: Endpoints, policies: RetryPolicies, settings: DeliverySettings,
         longest_attempt_seconds: float,
     ) -> None:  # fmt: skip
         self._store, self._sender, self._endpoints, self._policies = store, sender, endpoints, policies
@@ -154,11 +154,13 @@ class Dispatcher:
     async def _claim_held(self) -> int:
         """Claim what is held for endpoints that have room again."""
         ready = [one for one in self._backlogs if self._is_ready(one)][:_TOGETHER]
-        found = await asyncio.gather(*(self._claim_held_for(endpoint) for endpoint in ready))
+        share = max(self._settings.per_endpoint, 200 // max(1, len(ready)))
+        found = await asyncio.gather(*(self._claim_held_for(endpoint, share) for endpoint in ready))
         return sum(found)
 
-    async def _claim_held_for(self, endpoint: str) -> int:
+    async def _claim_held_for(self, endpoint: str, share: int) -> int:
         room = self._batch(self._room_for(endpoint))
+        room = Room(min(share, room.deliveries), room.bytes)
         if room.deliveries <= 0:
             return 0
         self._backlogs.discard(endpoint)
@@ -169,7 +171,9 @@ class Dispatcher:
 
     def _is_ready(self, endpoint: str) -> bool:
         """Whether an endpoint has little left to do, and may be given more."""
-        return endpoint not in self._endpoints.failing and self._holdings.of(endpoint) <= self._settings.per_endpoint
+        return (
+            endpoint not in self._endpoints.failing and self._holdings.of(endpoint) <= 4 * self._settings.per_endpoint
+        )
 
     async def _sweep(self) -> None:
         """Look for endpoints with held deliveries that are not known here: a claim holds what is due for those left

@@ -32,6 +32,18 @@ class Rendering(Protocol):
         ...
 
 
+class Sending(Protocol):
+    """Makes attempts."""
+
+    def slot(self, delivery: Delivery) -> contextlib.AbstractAsyncContextManager[object]:
+        """What an attempt must hold while it is made."""
+        ...
+
+    async def attempt(self, event: Event, delivery: Delivery) -> Outcome:
+        """Make an attempt; what came of it. Never raises."""
+        ...
+
+
 class Sender:
     """Makes attempts, each by its channel, at most as many at once as the channel has slots; never raises.
 

@@ -14,7 +14,7 @@ from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.mns.acknowledgement import Acknowledgements, is_acknowledgement
 from gateway.faces.nems.life_cycle import on_publish
-from gateway.faces.nems.publish import STU3, message_event_type, read_message
+from gateway.faces.nems.reading import STU3, message_event_type, read_message
 from gateway.faces.r4.incoming import Incoming
 from gateway.fhir.json import parse_json
 from gateway.fhir.subscription_status import is_notification

@@ -10,6 +10,7 @@ from gateway.delivery.render import Renderer
 from gateway.faces.mns.acknowledgement import Acknowledgements
 from gateway.faces.mns.criteria import Extensions
 from gateway.faces.nems.identity import Identity
+from gateway.faces.nems.reading import Reading
 from gateway.faces.nems.subscription import Limits as NemsLimits
 from gateway.faces.oauth.bearer import Bearer
 from gateway.faces.oauth.endpoint import TokenEndpoint
@@ -22,11 +23,12 @@ from gateway.subscriptions.book import Book
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the faces are made of: `identity` and `nems_limits` are of nems, `bearer` that of mns and r4; `greeter`,
-    `limits`, `incoming` and `acknowledgements` are of r4, `renderer` of the claim check.
+    """What the faces are made of: `identity`, `reading` and `nems_limits` are of nems, `bearer` that of mns and r4;
+    `greeter`, `limits`, `incoming` and `acknowledgements` are of r4, `renderer` of the claim check.
     """
 
     intake: Intake
+    reading: Reading
     book: Book
     catalogue: Catalogue
     identity: Identity

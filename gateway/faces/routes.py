@@ -71,7 +71,9 @@ class Faces:
 
 
 def _publish(parts: Parts) -> Guarded:
-    handler = publish.Publish(parts.intake, parts.catalogue, parts.identity, parts.max_body_bytes, parts.repeat_seconds)
+    handler = publish.Publish(
+        parts.intake, parts.reading, parts.catalogue, parts.identity, parts.max_body_bytes, parts.repeat_seconds
+    )
     return Guard("nems", spine.refusal_response)("publish", handler)
 
 

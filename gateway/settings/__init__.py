@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import ValidationError, model_validator
+from pydantic import Field, ValidationError, model_validator
 from pydantic_settings import (
     BaseSettings,
     PydanticBaseSettingsSource,
@@ -48,6 +48,7 @@ class Settings(BaseSettings):
 
     applications: str
     event_types: str
+    helpers: Annotated[int, Field(ge=0, le=16)]
     http: Http
     store: StoreSettings
     mesh: Mesh

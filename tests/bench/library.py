@@ -16,11 +16,11 @@ from gateway.errors import Refusal
 from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
-from gateway.intake import check
 from gateway.mapping.context import Context
 from gateway.mapping.module import Module
 from gateway.mapping.runtime import is_uuid
 from gateway.nhs_number import is_nhs_number
+from gateway.reader import check
 from tests.bench import twins
 
 GATEWAY: Final = "gateway"

@@ -56,13 +56,17 @@ class Server:
         self._process.wait(30)
 
     def cpu_seconds(self) -> float | None:
-        """The CPU time that its threads have used, in the kernel and out of it; None where there is no /proc."""
-        stat = Path(f"/proc/{self._process.pid}/stat")
-        if not stat.exists():
+        """The CPU time that it and its processes have used, in the kernel and out of it; None where there is no /proc."""
+        processes = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
+        if not processes.exists():
             return None
-        # The second field, the command's name, may hold spaces; utime and stime are the 14th and 15th.
-        fields = stat.read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+        return sum(_cpu_seconds(pid) for pid in (self._process.pid, *map(int, processes.read_text().split())))
+
+
+def _cpu_seconds(pid: int) -> float:
+    # The second field, the command's name, may hold spaces; utime and stime are the 14th and 15th.
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Echo(Server):

@@ -26,11 +26,11 @@ from gateway.applications import LOCAL
 from gateway.asgi import create
 from gateway.catalogue import EventType
 from gateway.events import Event
-from gateway.faces.nems.identity import PUBLISH_SCOPES, require_interaction
-from gateway.faces.nems.publish import STU3, message_event_type, read_message
+from gateway.faces.nems.identity import PUBLISH_SCOPES, interaction_of, require_interaction
+from gateway.faces.nems.reading import STU3, message_event_type, read_message
 from gateway.ids import Ids
-from gateway.intake import Received, check
 from gateway.listener import loop_factory
+from gateway.reader import Received, check
 from gateway.store.base import Acceptance
 from gateway.subscriptions.plan import plan
 from tests.bench.messages import PUBLISH, Message, message
@@ -88,7 +88,7 @@ class Steps:
     def _check_headers(self) -> None:
         request = Request(self._scope)
         self._gateway.identity.caller(request, PUBLISH_SCOPES)
-        require_interaction(request.headers, self._message.headers["InteractionID"])
+        require_interaction(interaction_of(request.headers), self._message.headers["InteractionID"])
 
     def _parse(self) -> Received:
         return read_message(self._message.body, self._message.headers["Content-Type"], "nems", LOCAL)

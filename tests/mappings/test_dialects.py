@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from gateway.errors import Refusal
-from gateway.faces.nems.publish import message_event_type
+from gateway.faces.nems.reading import message_event_type
 from gateway.mapping.tools import cases
 from tests.mappings.conftest import CONTEXT, Shipped
 

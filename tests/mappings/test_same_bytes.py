@@ -6,7 +6,7 @@ from pathlib import Path
 
 from gateway.delivery.render import Renderer
 from gateway.events import XML, Delivery, Event, Original
-from gateway.faces.nems.publish import message_event_type
+from gateway.faces.nems.reading import message_event_type
 from tests.mappings.conftest import Shipped, nems_messages
 
 

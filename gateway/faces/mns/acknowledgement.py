@@ -21,7 +21,8 @@ from gateway.faces.http import content_syntax, read_body
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
-from gateway.intake import EVER, Intake, Received, check
+from gateway.intake import EVER, Intake
+from gateway.reader import Received, check
 from gateway.store.base import Answer, InboxMessage, Store
 from gateway.subscriptions.book import Book
 

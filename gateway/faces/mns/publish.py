@@ -18,7 +18,8 @@ from gateway.faces.mns.attributes import cloudevent_issues, issue, v1_issues
 from gateway.faces.mns.edge import require_correlation
 from gateway.faces.oauth.bearer import Bearer
 from gateway.fhir.json import read_object
-from gateway.intake import EVER, Intake, Received
+from gateway.intake import EVER, Intake
+from gateway.reader import Received
 
 V1: Final = "application/json"
 _FORMS: Final[dict[str, Form]] = {CLOUDEVENT: "cloudevent", V1: "mns-v1"}

@@ -17,7 +17,8 @@ from gateway.clock import instant, now_ms
 from gateway.events import CLOUDEVENT, JSON, Original
 from gateway.faces.mns.answers import answer
 from gateway.faces.mns.publish import read_event
-from gateway.intake import EVER, Intake, Received
+from gateway.intake import EVER, Intake
+from gateway.reader import Received
 
 TYPE: Final = "mns-test-signal-1"
 SOURCE: Final = "uk.nhs.multicast-notification-service"

@@ -50,13 +50,17 @@ class Identity:
         return application
 
 
-def require_interaction(headers: Mapping[str, str], interaction: str) -> None:
-    """Check that InteractionID is `interaction`.
+def interaction_of(headers: Mapping[str, str]) -> str:
+    """The header InteractionID, "" where there is none."""
+    return headers.get("interactionid", "").strip()
+
+
+def require_interaction(given: str, interaction: str) -> None:
+    """Check that the InteractionID given is `interaction`.
 
     Raises:
         Refusal: MISSING_OR_INVALID_HEADER.
     """
-    given = headers.get("interactionid", "").strip()
     if not given:
         raise bad_header("InteractionID", "InteractionID HTTP Header is missing")
     if given.lower() != interaction.lower():

@@ -21,13 +21,13 @@ from gateway.errors import Refusal
 from gateway.events import JSON, XML
 from gateway.faces.accept import require_acceptable
 from gateway.faces.http import content_syntax, end_ms, read_body, status
-from gateway.faces.nems.identity import READ_SCOPES, SUBSCRIBE_SCOPES, Identity, require_interaction
+from gateway.faces.nems.identity import READ_SCOPES, SUBSCRIBE_SCOPES, Identity, interaction_of, require_interaction
 from gateway.faces.nems.life_cycle import on_subscribe
 from gateway.faces.nems.spine import fhir_response, operation_outcome
 from gateway.fhir.json import parse_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
-from gateway.intake import check
+from gateway.reader import check
 from gateway.subscriptions import nems_criteria
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.subscription import Subscription
@@ -101,7 +101,7 @@ class Subscriptions:
 
     def _authenticate(self, request: Request, verb: str) -> Application:
         application = self._identity.caller(request, READ_SCOPES if verb == "Get" else SUBSCRIBE_SCOPES)
-        require_interaction(request.headers, INTERACTION + verb)
+        require_interaction(interaction_of(request.headers), INTERACTION + verb)
         require_acceptable(request)
         return application
 

@@ -27,7 +27,8 @@ from gateway.faces.http import content_syntax, read_body
 from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.subscription_status import ReceivedStatus, is_notification, is_of_mns, one_by_one, read_status
 from gateway.fhir.tables import load
-from gateway.intake import Intake, Received, check
+from gateway.intake import Intake
+from gateway.reader import Received, check
 from gateway.store.base import Heard, InboxMessage
 
 log = structlog.get_logger()

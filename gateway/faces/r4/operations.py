@@ -20,7 +20,7 @@ from gateway.faces.r4.subscription import Subscriptions
 from gateway.fhir.json import parse_json
 from gateway.fhir.notification import Content, status_searchset
 from gateway.fhir.tables import load
-from gateway.intake import check
+from gateway.reader import check
 from gateway.store.base import Store
 from gateway.subscriptions.book import Book
 from gateway.subscriptions.subscription import Subscription

@@ -22,7 +22,7 @@ from gateway.faces.r4.extensions import ORDERING, RETRY_SECONDS, read_extensions
 from gateway.faces.r4.filters import read_filters
 from gateway.fhir.json import parse_json, render_json
 from gateway.fhir.tables import load
-from gateway.intake import check
+from gateway.reader import check
 from gateway.subscriptions.subscription import Kind, Subscription
 
 R4 = load("R4")

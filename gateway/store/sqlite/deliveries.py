@@ -10,8 +10,9 @@ from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from gateway.clock import Steps
-from gateway.events import NUMBERED, Attempt, Delivery, Verdict
+from gateway.events import NUMBERED, Attempt, Delivery, Event, Verdict
 from gateway.ids import ms_of
+from gateway.remembered import Remembered
 from gateway.store import rows
 from gateway.store.base import Acceptance, Claimed, Room, begins
 from gateway.store.sqlite import claims
@@ -56,14 +57,19 @@ class Deliveries(Engine):
     def __init__(self, path: Path, max_waiting: int = 10_000) -> None:
         super().__init__(path, max_waiting)
         self._steps = Steps()
+        self._events: Remembered[int, Event] = Remembered(claims.EVENTS)
 
     async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
         if back_ms := self._steps.back_ms():
             await self._write(lambda connection: set_back(connection, back_ms))
-        return await self._write(lambda connection: claims.claim_due(connection, room, now_ms, lease_ms, full))
+        return await self._write(
+            lambda connection: claims.claim_due(connection, room, now_ms, lease_ms, full, self._events)
+        )
 
     async def claim_held(self, endpoint: str, room: Room, lease_ms: int) -> list[Claimed]:
-        return await self._write(lambda connection: claims.claim_held(connection, endpoint, room, lease_ms))
+        return await self._write(
+            lambda connection: claims.claim_held(connection, endpoint, room, lease_ms, self._events)
+        )
 
     async def held_endpoints(self, after: str, limit: int) -> list[str]:
         return await self._read(lambda connection: list(claims.held_endpoints(connection, after, limit)))

@@ -18,7 +18,7 @@ from gateway.faces.r4.request import Limits, Requests, parse
 from gateway.fhir.json import parse_json
 from gateway.fhir.subscription_status import is_notification, is_of_mns, one_by_one, read_status
 from gateway.fhir.tables import load
-from gateway.intake import check
+from gateway.reader import check
 from tests.contract.r4.acts import CHANNEL_TYPES, extension, topical
 from tests.contract.r4.test_incoming import changed, event
 

@@ -1,0 +1,136 @@
+"""A helper: a process of the gateway's that reads what is published and makes attempts at webhooks, so that this work
+has a processor core of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from collections.abc import Callable, Iterable
+from typing import Final, Self, cast
+
+import msgspec
+import structlog
+
+from gateway.helper.wire import Answer, Asked, Hello, Link
+
+log = structlog.get_logger()
+_END_SECONDS: Final = 5.0
+"""How long a helper may take to end."""
+_LOOK_SECONDS: Final = 0.01
+_encode = msgspec.msgpack.Encoder().encode
+_answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+
+class HelperEnded(Exception):
+    """The helper is gone, and what it was asked may be done or not."""
+
+
+class Helper:
+    """The gateway's side of a helper. One that does not answer within `patience_seconds` is ended."""
+
+    def __init__(self, pid: int, end: socket.socket, patience_seconds: float) -> None:
+        self.pid, self._end, self._patience = pid, end, patience_seconds
+        self._waiting: dict[int, asyncio.Future[Answer]] = {}
+        self._number = self._seen = 0
+        self._is_there = self._is_ending = False
+
+    @classmethod
+    def fork(cls, run: Callable[[socket.socket], None], others: Iterable[Helper], patience_seconds: float) -> Self:
+        """Make a helper of a copy of this process, which may have no other threads yet. With its end of a socket it
+        does `run` until the gateway is gone, and nothing else. `others` are the helpers that there are already.
+        """
+        ours, theirs = socket.socketpair()
+        pid = os.fork()
+        if pid == 0:
+            for end in (ours, *(other._end for other in others)):
+                end.close()
+            try:
+                run(theirs)
+            finally:
+                os._exit(0)  # what the gateway does at its end is not for a copy of it to do
+        theirs.close()
+        return cls(pid, ours, patience_seconds)
+
+    @property
+    def is_there(self) -> bool:
+        """Whether it may be asked."""
+        return self._is_there
+
+    async def start(self, instance: int) -> None:
+        """Have it wait for work; `instance` is the store's own number."""
+        self._loop = asyncio.get_running_loop()
+        _, self._link = await self._loop.create_unix_connection(lambda: Link(self._take, self._lost), sock=self._end)
+        self._is_there = True
+        self._link.send(_encode(Hello(instance)))
+        self._look()
+
+    def number(self) -> int:
+        """A number for what it is asked next."""
+        self._number += 1
+        return self._number
+
+    async def ask(self, asked: Asked) -> Answer:
+        """Its answer. Only while it is there.
+
+        Raises:
+            HelperEnded: there will be none.
+        """
+        answer = self._waiting[asked.number] = self._loop.create_future()
+        try:
+            self._link.send(_encode(asked))
+            return cast("Answer", await answer)
+        finally:
+            self._waiting.pop(asked.number, None)
+
+    async def stop(self) -> None:
+        """End it; nothing may be under way any more."""
+        self._is_ending = True
+        if self._is_there:
+            self._link.close()
+        else:
+            self._end.close()
+        for _ in range(round(_END_SECONDS / _LOOK_SECONDS)):
+            if self._is_ended():
+                return
+            await asyncio.sleep(_LOOK_SECONDS)
+        self._kill()
+
+    def _take(self, message: bytes) -> None:
+        answer = _answer.decode(message)
+        asked = self._waiting.get(answer.number)
+        if asked and not asked.done():
+            asked.set_result(answer)
+
+    def _look(self) -> None:
+        """End it if what was under way at the last look still is."""
+        if self._waiting and next(iter(self._waiting)) <= self._seen:
+            self._kill()
+        self._seen = self._number
+        self._timer = self._loop.call_later(self._patience, self._look)
+
+    def _lost(self) -> None:
+        self._is_there = False
+        self._timer.cancel()
+        if not self._is_ending:
+            log.error("helper", pid=self.pid, error="ended: until the gateway is started anew, it works without")
+            self._kill()
+        for asked in self._waiting.values():
+            if not asked.done():
+                asked.set_exception(HelperEnded)
+
+    def _is_ended(self) -> bool:
+        """Whether it has ended; after that the system may give its pid to another."""
+        if self.pid:
+            with contextlib.suppress(ChildProcessError):
+                if os.waitpid(self.pid, os.WNOHANG) == (0, 0):
+                    return False
+            self.pid = 0
+        return True
+
+    def _kill(self) -> None:
+        if not self._is_ended():
+            os.kill(self.pid, signal.SIGKILL)

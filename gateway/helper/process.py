@@ -1,0 +1,166 @@
+"""What a helper does: what it is asked, until the gateway is gone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import socket
+from collections import deque
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final, Protocol
+
+import msgspec
+import structlog
+from msgspec.structs import replace
+
+from gateway.applications import LOCAL, Applications
+from gateway.delivery.channels.base import Outcome
+from gateway.delivery.retrieval import Find
+from gateway.errors import Issue, Refusal
+from gateway.events import Delivery, Event, Original
+from gateway.faces.nems.reading import Publication
+from gateway.helper.wire import (
+    EVENT_BYTES,
+    EVENTS,
+    SUBSCRIPTIONS,
+    Answer,
+    Asked,
+    Attempt,
+    Attempted,
+    Failed,
+    Hello,
+    Link,
+    Read,
+    Refused,
+    WasRead,
+    packed,
+)
+from gateway.listener import loop_factory
+from gateway.remembered import Remembered
+from gateway.subscriptions.subscription import Subscription
+
+log = structlog.get_logger()
+_AT_ONCE: Final = 4
+_encode = msgspec.msgpack.Encoder().encode
+_hello = msgspec.msgpack.Decoder(Hello)
+_asked: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
+
+
+class Attempting(Protocol):
+    """Makes attempts."""
+
+    async def attempt(self, event: Event, delivery: Delivery) -> Outcome:
+        """Make an attempt; never raises."""
+        ...
+
+
+class Tools(Protocol):
+    """What a helper works with."""
+
+    @property
+    def applications(self) -> Applications: ...
+
+    def attempting(self, instance: int, find: Find) -> Attempting:
+        """What makes attempts; `instance` is the store's own number, `find` gives a subscription by its id."""
+        ...
+
+    def read(self, publication: Publication) -> tuple[Event, Sequence[Issue]]:
+        """The event that a message tells of, and what its publisher is told of its type."""
+        ...
+
+    def keep_up(self) -> Coroutine[Any, Any, None]:
+        """Follow what changes meanwhile, until it is cancelled."""
+        ...
+
+
+def run(end: socket.socket, tools: Tools) -> None:
+    """Do what is asked at the other end of the socket until that is closed, for whatever reason."""
+    # The gateway is told to end, and lets its helpers finish first.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    gc.freeze()
+    gc.set_threshold(50_000, 20, 100)
+    with asyncio.Runner(loop_factory=loop_factory()) as runner:
+        runner.run(_run(end, tools))
+
+
+async def _run(end: socket.socket, tools: Tools) -> None:
+    work = _Work(tools)
+    ended = asyncio.Event()
+    _, work.link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(work.take, ended.set), sock=end)
+    keeping_up = asyncio.create_task(tools.keep_up(), name="keep-up")
+    await ended.wait()
+    keeping_up.cancel()
+
+
+class _Work:
+    """Does what is asked, and answers by `link`."""
+
+    link: Link
+
+    def __init__(self, tools: Tools) -> None:
+        self._tools = tools
+        self._attempting: Attempting | None = None
+        self._events: Remembered[int, Event] = Remembered(EVENTS)
+        self._subscriptions: Remembered[str, Subscription] = Remembered(SUBSCRIPTIONS)
+        self._under_way: set[asyncio.Task[None]] = set()
+        self._unread: deque[Read] = deque()
+        self._loop = asyncio.get_running_loop()
+
+    def take(self, message: bytes) -> None:
+        """Begin to do what a message says."""
+        if self._attempting is None:
+            self._attempting = self._tools.attempting(_hello.decode(message).instance, self._find)
+            return
+        asked = _asked.decode(message)
+        if isinstance(asked, Read):
+            if not self._unread:
+                self._loop.call_soon(self._read_next)
+            self._unread.append(asked)
+            return
+        made = asyncio.create_task(self._attempt(self._attempting, asked, self._event(asked)))
+        self._under_way.add(made)
+        made.add_done_callback(self._under_way.discard)
+
+    def _read_next(self) -> None:
+        """Read a message, one in each turn of the event loop: attempts go first, or what is published would outrun
+        them.
+        """
+        for _ in range(min(_AT_ONCE, len(self._unread))):
+            self._answer(self._read(self._unread.popleft()))
+        if self._unread:
+            self._loop.call_soon(self._read_next)
+
+    def _read(self, asked: Read) -> Answer:
+        application = LOCAL if asked.application == LOCAL.id else self._tools.applications.with_id(asked.application)
+        assert application, "the configuration is that of the gateway"
+        original = Original(asked.body, asked.media_type, "nems-message")
+        try:
+            event, notices = self._tools.read(Publication(asked.row_id, original, asked.interaction, application))
+        except Refusal as refusal:
+            return Refused(asked.number, refusal.issues)
+        except Exception as error:  # its text may hold what the message held
+            log.exception("read", error=type(error).__name__)
+            return Failed(asked.number, type(error).__name__)
+        facts = packed((event.filtering, event.demographics))
+        bare = replace(event, original=replace(original, body=b""), filtering={}, demographics={})
+        return WasRead(asked.number, bare, facts, tuple(notices))
+
+    def _event(self, asked: Attempt) -> Event:
+        if asked.subscription:
+            self._subscriptions.keep(asked.subscription.id, asked.subscription)
+        event = asked.event or self._events.get(asked.delivery.event_id)
+        assert event, "the gateway knows what is remembered here"
+        if asked.event and len(event.original.body) <= EVENT_BYTES:
+            self._events.keep(event.row_id, event)
+        return event
+
+    async def _attempt(self, attempting: Attempting, asked: Attempt, event: Event) -> None:
+        self._answer(Attempted(asked.number, await attempting.attempt(event, asked.delivery)))
+
+    def _answer(self, answer: Answer) -> None:
+        self.link.send(_encode(answer))
+
+    async def _find(self, subscription_id: str) -> Subscription | None:
+        return self._subscriptions.get(subscription_id)

@@ -1,0 +1,145 @@
+"""What a gateway and its helpers tell each other: messages on a socket between processes of one release."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from decimal import Decimal
+from typing import Any, Final, cast
+
+import msgspec
+
+from gateway.delivery.channels.base import Outcome
+from gateway.errors import Issue
+from gateway.events import Delivery, Event
+from gateway.subscriptions.subscription import Subscription
+
+EVENTS: Final = 256
+"""How many events a helper remembers for their other deliveries."""
+EVENT_BYTES: Final = 16_384
+"""The longest original of an event that is remembered."""
+SUBSCRIPTIONS: Final = 4096
+"""How many subscriptions a helper remembers."""
+_LENGTH: Final = 4
+_TOGETHER: Final = 8
+"""So many messages go together at most: the other side works on them while this one makes more."""
+
+
+class Hello(msgspec.Struct, frozen=True, array_like=True):
+    """The first message: the store's own number, of which notifications have their ids."""
+
+    instance: int
+
+
+class Attempt(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """An attempt to be made; the event, and the subscription that it is for, unless the helper remembers them."""
+
+    number: int
+    delivery: Delivery
+    event: Event | None
+    subscription: Subscription | None
+
+
+class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """A NEMS message to be read, that the application of that id has published, of which the event gets `row_id`."""
+
+    number: int
+    row_id: int
+    body: bytes
+    media_type: str
+    interaction: str
+    application: str
+
+
+class Attempted(msgspec.Struct, frozen=True, array_like=True, tag=1):
+    """What came of an attempt."""
+
+    number: int
+    outcome: Outcome
+
+
+class WasRead(msgspec.Struct, frozen=True, array_like=True, tag=2):
+    """The event that a message tells of, without the message, and what its publisher is told of its type. `facts` is
+    what the event is matched by.
+    """
+
+    number: int
+    event: Event
+    facts: bytes
+    notices: tuple[Issue, ...]
+
+
+class Refused(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """Why a message is refused."""
+
+    number: int
+    issues: tuple[Issue, ...]
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """A message could not be read for a fault of ours, an exception of that type."""
+
+    number: int
+    error: str
+
+
+Asked = Attempt | Read
+Answer = Attempted | WasRead | Refused | Failed
+
+# Numbers with a fraction are Decimals, which MessagePack has not.
+packed = msgspec.json.Encoder(decimal_format="number").encode
+"""JSON of what an event is matched by."""
+_unpack = msgspec.json.Decoder(tuple[dict[str, Any], dict[str, Any]], float_hook=Decimal).decode
+
+
+def unpacked(facts: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+    """What was `packed`."""
+    return _unpack(facts)
+
+
+class Link(asyncio.Protocol):
+    """Messages in both directions; those that are sent in one turn of the event loop go together. `take` gets each that
+    comes, `lost` is told when the other side is gone.
+    """
+
+    def __init__(self, take: Callable[[bytes], None], lost: Callable[[], None]) -> None:
+        self._take, self._lost = take, lost
+        self._unread = bytearray()
+        self._unsent: list[bytes] = []
+        self._loop = asyncio.get_running_loop()
+
+    def send(self, message: bytes) -> None:
+        """Send a message when this turn of the event loop ends, or sooner."""
+        if not self._unsent:
+            self._loop.call_soon(self._flush)
+        self._unsent += (len(message).to_bytes(_LENGTH), message)
+        if len(self._unsent) >= 2 * _TOGETHER:
+            self._flush()
+
+    def close(self) -> None:
+        """Be gone, once all is sent."""
+        self._flush()
+        self._transport.close()
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = cast("asyncio.Transport", transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._lost()
+
+    def data_received(self, data: bytes) -> None:
+        unread = self._unread
+        unread += data
+        start = 0
+        while (body := start + _LENGTH) <= len(unread):
+            end = body + int.from_bytes(unread[start:body])
+            if end > len(unread):
+                break
+            self._take(bytes(unread[body:end]))
+            start = end
+        del unread[:start]
+
+    def _flush(self) -> None:
+        if self._unsent:
+            self._transport.write(b"".join(self._unsent))
+            self._unsent.clear()
