@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-import functools
 import gc
-import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 import structlog
 
 from gateway import applications as parties
 from gateway import catalogue as event_catalogue
-from gateway import retention, sources
+from gateway import metrics, retention, sources
 from gateway.applications import Applications
 from gateway.delivery.alarm import Alarm
 from gateway.delivery.channels.base import Channel
@@ -45,7 +44,6 @@ from gateway.faces.parts import Parts
 from gateway.faces.r4.gaps import FETCH_BYTES, FETCH_SECONDS, Gaps
 from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
-from gateway.helper import process
 from gateway.helper.helper import Helper
 from gateway.helper.helpers import HelpedReading, HelpedSender
 from gateway.intake import Intake
@@ -91,8 +89,8 @@ class Gateway:
             parties.load(Path(settings.applications), self.catalogue) if settings.applications else Applications()
         )
         own_sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
-        self._tools = Tools(settings, self.catalogue, self.reloader, self.applications, own_sources)
-        self._helpers: list[Helper] = []
+        self.tools = Tools(settings, self.catalogue, self.reloader, self.applications, own_sources)
+        self.helpers: Sequence[Helper] = ()
         retention.check(settings.retention, self.catalogue)
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
         self.store = chosen.store(settings.store)
@@ -102,14 +100,6 @@ class Gateway:
         self.sealer = Sealer([key.get_secret_value() for key in settings.security.secret_keys])
         self.book = Book(self.store, self.index, self._still_allowed, self.sealer)
         self.identity = _identity(settings, self.applications)
-
-    def fork_helpers(self) -> None:
-        """Make the helpers, where the system can: before `start`, and before anything has made a thread."""
-        if hasattr(os, "fork"):
-            for _ in range(self.settings.helpers):
-                be_helper = functools.partial(process.run, tools=self._tools)
-                patience = self.settings.longest_attempt_seconds
-                self._helpers.append(Helper.fork(be_helper, self._helpers, patience))
 
     async def start(self) -> None:
         """Open the store, load the subscriptions, and begin to deliver and to collect."""
@@ -130,14 +120,15 @@ class Gateway:
         )
         self.incoming = Incoming(self.intake, self.catalogue)
         self.acknowledgements = Acknowledgements(self.intake, self.book)
-        self.event_fetcher = self._tools.fetcher(FETCH_SECONDS, FETCH_BYTES)
+        self.event_fetcher = self.tools.fetcher(FETCH_SECONDS, FETCH_BYTES)
         self._watch_subscriptions()
         jobs = [job for job in self._jobs() if not (job.alone and self.only_delivers)]
         self.schedule = Schedule(jobs, self.store.take_turn)
         self.schedule.start()
-        self._reloading = asyncio.create_task(self._tools.keep_up(), name="reload")
-        for helper in self._helpers:
+        self._reloading = asyncio.create_task(self._reload(), name="reload")
+        for helper in self.helpers:
             await helper.start(self.store.instance)
+        metrics.helpers(lambda: sum(one.is_there for one in self.helpers))
         await self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()
@@ -146,9 +137,14 @@ class Gateway:
             log.warning("secrets-unsealed", setting="security.secret_keys")
         log.info("start", mode=settings.security.mode, subscriptions=len(self.index), mesh=bool(self.mesh))
 
+    async def _reload(self) -> None:
+        self.reloader.followers = self.helpers
+        if seconds := self.settings.mapping.reload_seconds:
+            await self.reloader.run(seconds)
+
     async def _make_callers_known(self) -> None:
         settings = self.settings
-        self.fetcher = self._tools.fetcher(KEY_SET_SECONDS, KEY_SET_BYTES)
+        self.fetcher = self.tools.fetcher(KEY_SET_SECONDS, KEY_SET_BYTES)
         keys = KeySets(self.applications, self.fetcher)
         quota = Quota(settings.oauth.quota_per_minute)
         tokens = Tokens(await self.store.secret("tokens", secrets.token_bytes(32)))
@@ -159,13 +155,13 @@ class Gateway:
     def _make_dispatcher(self) -> None:
         settings = self.settings
         self.channels = self._channels()
-        self.renderer = self._tools.renderer(self.store.instance)
-        self.retriever = self._tools.retriever(self.book.find, self.renderer)
+        self.renderer = self.tools.renderer(self.store.instance)
+        self.retriever = self.tools.retriever(self.book.find, self.renderer)
         sender = Sender(self.channels, self.renderer, self.store.instance, self.book.is_gone, self.retriever)
         policies = RetryPolicies(settings.delivery, self.book.held)
         self.dispatcher = Dispatcher(
             self.store,
-            HelpedSender(sender, self._helpers, self.book.find),
+            HelpedSender(sender, self.helpers, self.book.find),
             Endpoints(self.store, self.book, settings.delivery, policies),
             policies,
             settings.delivery,
@@ -189,7 +185,7 @@ class Gateway:
         await self.notices.stop()
         if self.alarm:
             await self.alarm.stop()
-        for helper in self._helpers:
+        for helper in self.helpers:
             await helper.stop()
         for channel in self.channels.values():
             await channel.close()
@@ -206,7 +202,7 @@ class Gateway:
         mns = self.settings.mns
         return Parts(
             intake=self.intake,
-            reading=HelpedReading(NemsReader(self.intake, self.catalogue), self._helpers),
+            reading=HelpedReading(NemsReader(self.intake, self.catalogue), self.helpers),
             book=self.book,
             catalogue=self.catalogue,
             identity=self.identity,
@@ -254,7 +250,7 @@ class Gateway:
         return Alarm(webhook.operator_url, webhook.operator_secret.get_secret_value()) if webhook.operator_url else None
 
     def _channels(self) -> dict[str, Channel]:
-        channels: dict[str, Channel] = {"rest-hook": self._tools.webhook(self.book.find)}
+        channels: dict[str, Channel] = {"rest-hook": self.tools.webhook(self.book.find)}
         if self.mesh:
             channels["mesh"] = self.mesh.channel(self.catalogue)
         return channels

@@ -50,6 +50,7 @@ _ATTEMPT_SECONDS = Histogram(
 _ENDED = _Tally("gateway_deliveries_ended", "Deliveries that ended, by channel and state", ["channel", "state"])
 _IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process holds in memory")
 _FAILING = Gauge("gateway_endpoints_failing", "Webhook endpoints that fail and are left alone but for probes")
+_HELPERS = Gauge("gateway_helpers", "Processes that help the gateway, and can be asked to")
 _SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
 _COLLECTED = Counter("gateway_mesh_collected", "Messages taken from the own mailbox, by disposition", ["disposition"])
 _LAST_COLLECTION = Gauge(
@@ -100,6 +101,11 @@ def ended(channel: str, state: str, count: int = 1) -> None:
 def in_memory(count: Callable[[], int]) -> None:
     """Where to ask, when somebody looks, how many deliveries are held in memory."""
     _IN_MEMORY.set_function(count)
+
+
+def helpers(count: Callable[[], int]) -> None:
+    """Where to ask, when somebody looks, how many helpers there are."""
+    _HELPERS.set_function(count)
 
 
 def endpoints_failing(count: int) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import functools
 import socket
 
 import uvicorn
@@ -11,6 +12,8 @@ import uvicorn
 from gateway import logs, tls
 from gateway.app import Gateway
 from gateway.asgi import create
+from gateway.helper import process
+from gateway.helper.helper import forked
 from gateway.listener import listen, loop_factory
 from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings
@@ -26,8 +29,9 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     logs.configure(settings.log.level)
     tls.check(settings.http)
     gateway = Gateway(settings, only_delivers=only_deliver)
-    gateway.fork_helpers()
+    be_helper = functools.partial(process.run, tools=gateway.tools)
     with (
+        forked(settings.helpers, be_helper, settings.longest_attempt_seconds) as gateway.helpers,
         contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=loop_factory()) as runner,

@@ -72,10 +72,9 @@ class Tools:
         """
         return self._reader.read_now(publication)
 
-    async def keep_up(self) -> None:
-        """Take up mapping modules that change, where the settings say so."""
-        if seconds := self._settings.mapping.reload_seconds:
-            await self.reloader.run(seconds)
+    def follow(self, mark: bytes) -> bool:
+        """Load the mapping modules that `mark` stands for; whether they are there."""
+        return self.reloader.follow(mark)
 
     def attempting(self, instance: int, find: Find) -> Sender:
         """What makes attempts at webhooks, in a helper: whether a subscription is gone was asked before."""

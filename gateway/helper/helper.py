@@ -9,13 +9,13 @@ import contextlib
 import os
 import signal
 import socket
-from collections.abc import Callable, Iterable
-from typing import Final, Self, cast
+from collections.abc import Callable, Iterator
+from typing import Final, cast
 
 import msgspec
 import structlog
 
-from gateway.helper.wire import Answer, Asked, Hello, Link
+from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link
 
 log = structlog.get_logger()
 _END_SECONDS: Final = 5.0
@@ -23,6 +23,30 @@ _END_SECONDS: Final = 5.0
 _LOOK_SECONDS: Final = 0.01
 _encode = msgspec.msgpack.Encoder().encode
 _answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
+
+
+@contextlib.contextmanager
+def forked(count: int, run: Callable[[socket.socket], None], patience_seconds: float) -> Iterator[list[Helper]]:
+    """So many helpers, where the system can make any; each is waited for that long when it is asked something.
+
+    They are copies of this process, which may have no other threads yet. With its end of a socket each does `run` until
+    the other end is closed, and nothing else.
+    """
+    with contextlib.ExitStack() as ends:
+        helpers: list[Helper] = []
+        for _ in range(count if hasattr(os, "fork") else 0):
+            ours, theirs = socket.socketpair()
+            ends.callback(ours.close)
+            pid = os.fork()
+            if pid == 0:
+                ends.close()
+                try:
+                    run(theirs)
+                finally:
+                    os._exit(0)  # what the gateway does at its end is not for a copy of it to do
+            theirs.close()
+            helpers.append(Helper(pid, ours, patience_seconds))
+        yield helpers
 
 
 class HelperEnded(Exception):
@@ -36,29 +60,12 @@ class Helper:
         self.pid, self._end, self._patience = pid, end, patience_seconds
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._number = self._seen = 0
-        self._is_there = self._is_ending = False
-
-    @classmethod
-    def fork(cls, run: Callable[[socket.socket], None], others: Iterable[Helper], patience_seconds: float) -> Self:
-        """Make a helper of a copy of this process, which may have no other threads yet. With its end of a socket it
-        does `run` until the gateway is gone, and nothing else. `others` are the helpers that there are already.
-        """
-        ours, theirs = socket.socketpair()
-        pid = os.fork()
-        if pid == 0:
-            for end in (ours, *(other._end for other in others)):
-                end.close()
-            try:
-                run(theirs)
-            finally:
-                os._exit(0)  # what the gateway does at its end is not for a copy of it to do
-        theirs.close()
-        return cls(pid, ours, patience_seconds)
+        self._is_there = self._is_ending = self.is_behind = False
 
     @property
     def is_there(self) -> bool:
-        """Whether it may be asked."""
-        return self._is_there
+        """Whether it may be asked to work: it runs, and has the mapping modules that the gateway has."""
+        return self._is_there and not self.is_behind
 
     async def start(self, instance: int) -> None:
         """Have it wait for work; `instance` is the store's own number."""
@@ -74,7 +81,7 @@ class Helper:
         return self._number
 
     async def ask(self, asked: Asked) -> Answer:
-        """Its answer. Only while it is there.
+        """Its answer. Only while it runs.
 
         Raises:
             HelperEnded: there will be none.
@@ -85,6 +92,13 @@ class Helper:
             return cast("Answer", await answer)
         finally:
             self._waiting.pop(asked.number, None)
+
+    async def follow(self, mark: bytes) -> None:
+        """Have it load the mapping modules that `mark` stands for."""
+        if self._is_there:
+            with contextlib.suppress(HelperEnded):
+                answer = await self.ask(Follow(self.number(), mark))
+                self.is_behind = not (isinstance(answer, Followed) and answer.are_those)
 
     async def stop(self) -> None:
         """End it; nothing may be under way any more."""

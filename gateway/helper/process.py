@@ -7,8 +7,8 @@ import gc
 import signal
 import socket
 from collections import deque
-from collections.abc import Coroutine, Sequence
-from typing import Any, Final, Protocol
+from collections.abc import Sequence
+from typing import Final, Protocol
 
 import msgspec
 import structlog
@@ -29,6 +29,8 @@ from gateway.helper.wire import (
     Attempt,
     Attempted,
     Failed,
+    Follow,
+    Followed,
     Hello,
     Link,
     Read,
@@ -69,8 +71,8 @@ class Tools(Protocol):
         """The event that a message tells of, and what its publisher is told of its type."""
         ...
 
-    def keep_up(self) -> Coroutine[Any, Any, None]:
-        """Follow what changes meanwhile, until it is cancelled."""
+    def follow(self, mark: bytes) -> bool:
+        """Load the mapping modules that `mark` stands for; whether they are there."""
         ...
 
 
@@ -89,9 +91,7 @@ async def _run(end: socket.socket, tools: Tools) -> None:
     work = _Work(tools)
     ended = asyncio.Event()
     _, work.link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(work.take, ended.set), sock=end)
-    keeping_up = asyncio.create_task(tools.keep_up(), name="keep-up")
     await ended.wait()
-    keeping_up.cancel()
 
 
 class _Work:
@@ -119,7 +119,10 @@ class _Work:
                 self._loop.call_soon(self._read_next)
             self._unread.append(asked)
             return
-        made = asyncio.create_task(self._attempt(self._attempting, asked, self._event(asked)))
+        if isinstance(asked, Follow):
+            made = asyncio.create_task(self._follow(asked))
+        else:
+            made = asyncio.create_task(self._attempt(self._attempting, asked, self._event(asked)))
         self._under_way.add(made)
         made.add_done_callback(self._under_way.discard)
 
@@ -158,6 +161,13 @@ class _Work:
 
     async def _attempt(self, attempting: Attempting, asked: Attempt, event: Event) -> None:
         self._answer(Attempted(asked.number, await attempting.attempt(event, asked.delivery)))
+
+    async def _follow(self, asked: Follow) -> None:
+        try:
+            self._answer(Followed(asked.number, await asyncio.to_thread(self._tools.follow, asked.mark)))
+        except Exception as error:
+            log.exception("reload", outcome="failed", error=type(error).__name__)
+            self._answer(Failed(asked.number, type(error).__name__))
 
     def _answer(self, answer: Answer) -> None:
         self.link.send(_encode(answer))

@@ -51,6 +51,13 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
     application: str
 
 
+class Follow(msgspec.Struct, frozen=True, array_like=True, tag=3):
+    """The mapping modules that `mark` stands for are to be loaded."""
+
+    number: int
+    mark: bytes
+
+
 class Attempted(msgspec.Struct, frozen=True, array_like=True, tag=1):
     """What came of an attempt."""
 
@@ -76,15 +83,22 @@ class Refused(msgspec.Struct, frozen=True, array_like=True, tag=3):
     issues: tuple[Issue, ...]
 
 
-class Failed(msgspec.Struct, frozen=True, array_like=True, tag=4):
-    """A message could not be read for a fault of ours, an exception of that type."""
+class Followed(msgspec.Struct, frozen=True, array_like=True, tag=4):
+    """Whether the mapping modules are those."""
+
+    number: int
+    are_those: bool
+
+
+class Failed(msgspec.Struct, frozen=True, array_like=True, tag=5):
+    """It could not be done for a fault of ours, an exception of that type."""
 
     number: int
     error: str
 
 
-Asked = Attempt | Read
-Answer = Attempted | WasRead | Refused | Failed
+Asked = Attempt | Read | Follow
+Answer = Attempted | WasRead | Refused | Followed | Failed
 
 # Numbers with a fraction are Decimals, which MessagePack has not.
 packed = msgspec.json.Encoder(decimal_format="number").encode

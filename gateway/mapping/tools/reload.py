@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 
@@ -20,6 +21,7 @@ from gateway.mapping.tools import cases
 from gateway.mapping.tools.workspace import layered, name_of, read_keys
 
 log = structlog.get_logger()
+_SILENT: Final = structlog.ReturnLogger()
 
 _SUFFIXES: Final = (".yaml", ".json")
 
@@ -35,6 +37,16 @@ class LiveModules(Modules):
         self._by_use = other._by_use
 
 
+class Follower(Protocol):
+    """A process that has the same modules; one that `is_behind` is not to use them."""
+
+    is_behind: bool
+
+    async def follow(self, mark: bytes) -> None:
+        """Have it load what `mark` stands for; it is behind no more when it has done so."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class _Loaded:
     module: Module
@@ -44,7 +56,8 @@ class _Loaded:
 class Reloader:
     """The modules of the shipped folder and of an operator's own, which adds to it and takes over what it shares.
 
-    `modules` is always whole: a module that is wrong, or fails a case of its own, stays as it was.
+    `modules` is always whole: a module that is wrong, or fails a case of its own, stays as it was. The `followers` are
+    behind from before a module is exchanged until they have it, too.
     """
 
     def __init__(self, events: Collection[str], shipped: Path, own: Path | None = None) -> None:
@@ -64,6 +77,8 @@ class Reloader:
         needs = _needs(self._seen)
         self._loaded = {path: _Loaded(self._load(path, maps), stamps) for path, stamps in needs.items()}
         self.modules = LiveModules(self._layered(self._loaded))
+        self.followers: Sequence[Follower] = ()
+        self._log = log
 
     async def run(self, seconds: float) -> None:
         """Look for changes every so many seconds, until cancelled."""
@@ -71,8 +86,20 @@ class Reloader:
             await asyncio.sleep(seconds)
             try:
                 await asyncio.to_thread(self.look)
+                for follower in self.followers:
+                    if follower.is_behind:
+                        await follower.follow(_mark(self._settled))
             except Exception as error:
                 log.exception("reload", outcome="failed", error=type(error).__name__)
+
+    def follow(self, mark: bytes) -> bool:
+        """Load what `mark` stands for, without a word: another process tells of it. Whether that is what is there."""
+        stamps = self._stamps()
+        if _mark(stamps) != mark:
+            return False
+        self._log = _SILENT
+        self._settle(stamps)
+        return self._stamps() == stamps
 
     def look(self) -> None:
         """Read again what has changed, once it changes no more: a file may be half written at the first look."""
@@ -82,11 +109,16 @@ class Reloader:
         if stamps != self._seen:
             self._seen = stamps
             return
+        for follower in self.followers:
+            follower.is_behind = True
+        self._settle(stamps)
+
+    def _settle(self, stamps: Stamps) -> None:
         self._settled = stamps
         try:
             self._reload(stamps)
         except ModuleError as error:
-            _kept(error)
+            self._tell_kept(error)
 
     def _reload(self, stamps: Stamps) -> None:
         maps = self._maps()
@@ -99,7 +131,7 @@ class Reloader:
                 loaded[path] = _Loaded(module, needs)
         self.modules.become(Modules(self._layered(loaded)))
         for path in {**self._loaded, **loaded}:
-            _tell(self._loaded.get(path), loaded.get(path))
+            self._tell(self._loaded.get(path), loaded.get(path))
         self._loaded = loaded
 
     def _checked(self, path: Path, maps: Mapping[str, ConceptMap]) -> Module | None:
@@ -112,7 +144,7 @@ class Reloader:
                     where = result.differences[0].path if result.differences else "refusal"
                     raise ModuleError(f"this case of '{module.name}' fails, at {where}", file=str(case))
         except ModuleError as error:
-            _kept(error)
+            self._tell_kept(error)
             return None
         return module
 
@@ -121,6 +153,20 @@ class Reloader:
         for error in unknown_events(module, self._events):
             raise error
         return module
+
+    def _tell(self, before: _Loaded | None, after: _Loaded | None) -> None:
+        if before and after and before.module is after.module:
+            return
+        outcome = "swapped" if before and after else "added" if after else "removed"
+        told = after or before
+        assert told
+        module = told.module
+        self._log.info("reload", outcome=outcome, module=module.name, version=module.version, file=module.file)
+
+    def _tell_kept(self, error: ModuleError) -> None:
+        self._log.error(
+            "reload", outcome="kept old", file=error.file, line=error.line, column=error.column, reason=error.message
+        )
 
     def _layered(self, loaded: Mapping[Path, _Loaded]) -> list[Module]:
         shipped, *own = self._folders
@@ -170,14 +216,6 @@ def _stamps(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
                 yield path, (status.st_mtime_ns, status.st_size)
 
 
-def _tell(before: _Loaded | None, after: _Loaded | None) -> None:
-    if before and after and before.module is after.module:
-        return
-    outcome = "swapped" if before and after else "added" if after else "removed"
-    told = after or before
-    assert told
-    log.info("reload", outcome=outcome, module=told.module.name, version=told.module.version, file=told.module.file)
-
-
-def _kept(error: ModuleError) -> None:
-    log.error("reload", outcome="kept old", file=error.file, line=error.line, column=error.column, reason=error.message)
+def _mark(stamps: Stamps) -> bytes:
+    """What tells one state of the files from another."""
+    return hashlib.sha256(repr(sorted(stamps.items())).encode()).digest()

@@ -1,0 +1,165 @@
+"""Helpers as they run beside a gateway: what they do is the same, and nothing is lost with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from gateway.demo import EVENTS
+from gateway.events import JSON
+from gateway.fhir.json import render_json
+from gateway.fhir.tables import load
+from gateway.fhir.xml import parse_xml
+from tests.harness import Gateway, Listener, event_id, eventually, header_id, message
+from tests.test_crash import Load
+
+IMPATIENT = {
+    "GATEWAY_RETRIEVAL__SECONDS": "0.1",
+    "GATEWAY_DELIVERY__WEBHOOK_SECONDS": "0.5",
+    "GATEWAY_R4__TIMEOUT_MAX_SECONDS": "1",
+    "GATEWAY_MESH__CONNECT_SECONDS": "0.1",
+    "GATEWAY_MESH__READ_SECONDS": "0.1",
+}
+"""The longest attempt takes 1.1 seconds: a helper is waited for that long, or twice."""
+
+
+def helpers_of(gateway: Gateway) -> list[int]:
+    """The processes that a gateway has made."""
+    return [int(pid) for pid in Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()]
+
+
+def runs(pid: int) -> bool:
+    """Whether there is a process of that id that has not ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+@pytest.mark.fault(
+    "A helper of the gateway is killed (kill -9) under load",
+    "all taken in and delivered; twice only what was on its way; until it is started anew, the gateway works without",
+)
+def test_nothing_is_lost_with_a_helper(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(tmp_path) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        (helper,) = helpers_of(gateway)
+        with Load(gateway) as load:
+            eventually(lambda: len(load.accepted) >= 100)
+            os.kill(helper, signal.SIGKILL)
+            eventually(lambda: len(load.accepted) >= 300)
+        gateway.wait_until_idle(60)
+        arrived = [event_id(request.body) for request in listener.received]
+        attempts = [one for trace in gateway.events() for each in trace.deliveries for one in each.attempts]
+        assert set(load.accepted) <= set(arrived)
+        unknown = sum(one.detail == "the process that was sending it ended" for one in attempts)
+        assert len(arrived) - len(set(arrived)) <= unknown
+        assert gateway.log.read_text().count('"action":"helper"') == 1
+
+
+@pytest.mark.fault(
+    "A helper of the gateway stands still",
+    "it is ended when it should have answered; what it was to read is taken in then, what it was to send is sent again",
+)
+def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(tmp_path, **IMPATIENT) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        (helper,) = helpers_of(gateway)
+        os.kill(helper, signal.SIGSTOP)
+        body = message()
+        assert gateway.publish(body).status_code == 202
+        (sent,) = listener.wait_for(1)
+        assert event_id(sent.body) == header_id(body)
+        assert not runs(helper)
+
+
+def test_a_helper_ends_with_its_gateway(tmp_path: Path) -> None:
+    with Gateway(tmp_path, GATEWAY_HELPERS="3") as gateway:
+        helpers = helpers_of(gateway)
+        assert len(helpers) == 3
+        gateway.kill()
+        eventually(lambda: not any(map(runs, helpers)))
+
+
+def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, listener: Listener) -> None:
+    """Whoever ends a gateway often signals all of its processes: what is under way is finished first."""
+    with Gateway(tmp_path) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        (helper,) = helpers_of(gateway)
+        listener.answers.delay_seconds = 1
+        assert gateway.publish(message()).status_code == 202
+        listener.wait_for(1)
+        for number in (signal.SIGINT, signal.SIGTERM):
+            os.kill(helper, number)
+        gateway.stop()
+        assert not runs(helper)
+        (delivery,) = gateway.events()[0].deliveries
+        assert (delivery.state, len(delivery.attempts)) == ("delivered", 1)
+
+
+def test_several_helpers_send_each_notification_once(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(tmp_path, GATEWAY_HELPERS="2") as gateway:
+        subscription = gateway.subscribe_webhook(listener.url)
+        bodies = [message() for _ in range(20)]
+        for body in bodies:
+            assert gateway.publish(body).status_code == 202
+        gateway.wait_until_idle()
+        assert sorted(event_id(one.body) for one in listener.received) == sorted(map(header_id, bodies))
+        assert gateway.http.delete(f"/R4/Subscription/{subscription}").status_code == 204
+
+
+def test_a_changed_subscription_is_sent_to_as_it_is_now(tmp_path: Path, listener: Listener) -> None:
+    """A helper remembers subscriptions; a secret that was rotated signs the next notification."""
+    with Gateway(tmp_path) as gateway:
+        subscription = gateway.subscribe_webhook(listener.url)
+        signatures = []
+        for count in (1, 2):
+            assert gateway.publish(message()).status_code == 202
+            signatures.append(listener.wait_for(count)[-1].headers["webhook-signature"].split())
+            rotated = gateway.http.post(f"/R4/Subscription/{subscription}/$signing-secret")
+            assert rotated.status_code == 200, rotated.text
+        assert [len(one) for one in signatures] == [1, 2]
+
+
+def _as_json(body: bytes) -> bytes:
+    return render_json(parse_xml(body, load("STU3")).resource)
+
+
+def test_a_message_is_read_alike_with_and_without_helpers(tmp_path: Path) -> None:
+    """What is answered, and what is kept."""
+    good = message(EVENTS[0])
+    attempts = [
+        (good, {}),
+        (message(EVENTS[1]), {"InteractionID": f"urn:nhs:names:services:events:{EVENTS[1]}.Write"}),
+        (_as_json(message(EVENTS[0])), {"Content-Type": JSON}),
+        (good[: len(good) // 2], {}),
+        (b"", {}),
+        (b'{"resourceType": "Bundle", "type": "message"', {"Content-Type": JSON}),
+        (good.replace(b"<MessageHeader>", b"<MessageHeader><unheard value='1'/>"), {}),
+        (good.replace(EVENTS[0].encode(), b"pds-of-nothing-1"), {}),
+        (good.replace(b'<type value="message"/>', b'<type value="batch"/>'), {}),
+        (good.replace(b"<timestamp value=", b"<timestamp id='x' value="), {}),
+        (good, {"InteractionID": "urn:nhs:names:services:events:another-1.Write"}),
+        (good, {"InteractionID": ""}),
+        (good, {"Content-Type": "text/plain"}),
+    ]
+    told = []
+    for helpers in ("0", "1"):
+        folder = tmp_path / helpers
+        folder.mkdir()
+        with Gateway(folder, GATEWAY_HELPERS=helpers) as gateway:
+            assert len(helpers_of(gateway)) == int(helpers)
+            answers = [gateway.publish(body, **headers) for body, headers in attempts]
+            said = [(one.status_code, re.sub(r"[0-9a-f-]{36}", "", one.text)) for one in answers]
+            events = [(e.id, e.type, e.time, e.subject, e.versionid, e.filtering, e.warnings, e.original.body)
+                      for e in (trace.event for trace in gateway.events())]  # fmt: skip
+            told.append((said, events))
+    assert told[0] == told[1]
+    statuses = [status for status, _ in told[0][0]]
+    assert statuses[:3] == [202, 202, 202]
+    assert all(400 <= status < 500 for status in statuses[3:9] + statuses[10:])
+    assert len(told[0][1]) == sum(status == 202 for status in statuses)
