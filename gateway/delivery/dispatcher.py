@@ -27,6 +27,10 @@ log = structlog.get_logger()
 _CLAIM_SECONDS = 0.5
 """How often the store is asked for deliveries that are due."""
 _CLAIM_BATCH = 100
+_HELD_BATCH = 200
+"""How many held deliveries are claimed at once, of all endpoints together: a large claim holds up all else."""
+_AHEAD = 2
+"""An endpoint is given more when it has less than so many times what it may be sent at once."""
 _TOGETHER = 32
 """How many endpoints' held deliveries are asked for at once."""
 _SWEEP_SECONDS = 2.0
@@ -154,12 +158,12 @@ class Dispatcher:
     async def _claim_held(self) -> int:
         """Claim what is held for endpoints that have room again."""
         ready = [one for one in self._backlogs if self._is_ready(one)][:_TOGETHER]
-        share = max(self._settings.per_endpoint, 200 // max(1, len(ready)))
+        share = max(self._settings.per_endpoint, _HELD_BATCH // max(1, len(ready)))
         found = await asyncio.gather(*(self._claim_held_for(endpoint, share) for endpoint in ready))
         return sum(found)
 
     async def _claim_held_for(self, endpoint: str, share: int) -> int:
-        room = self._batch(self._room_for(endpoint))
+        room = self._room_for(endpoint)
         room = Room(min(share, room.deliveries), room.bytes)
         if room.deliveries <= 0:
             return 0
@@ -171,9 +175,8 @@ class Dispatcher:
 
     def _is_ready(self, endpoint: str) -> bool:
         """Whether an endpoint has little left to do, and may be given more."""
-        return (
-            endpoint not in self._endpoints.failing and self._holdings.of(endpoint) <= 4 * self._settings.per_endpoint
-        )
+        few = _AHEAD * self._settings.per_endpoint
+        return endpoint not in self._endpoints.failing and self._holdings.of(endpoint) <= few
 
     async def _sweep(self) -> None:
         """Look for endpoints with held deliveries that are not known here: a claim holds what is due for those left

@@ -61,7 +61,7 @@ class Sender:
     ) -> None:
         self._retriever = retriever
         self._channels, self._renderer, self._instance, self._gone = channels, renderer, instance, gone
-        self._slots = {name: asyncio.Semaphore(channel.slots) for name, channel in channels.items()}
+        self._slots = {name: asyncio.Semaphore(channel.slots) for name, channel in channels.items() if channel.slots}
         self._no_limit = contextlib.nullcontext()
 
     def slot(self, delivery: Delivery) -> contextlib.AbstractAsyncContextManager[object]:

@@ -17,7 +17,9 @@ from msgspec import UNSET, Meta, Struct, UnsetType, ValidationError, convert
 from gateway.errors import Issue
 from gateway.fhir.wire import invalid
 
-_CHARACTERS: Final = r"(?:[A-Za-z0-9._~:/?@!$&'()*+,;=-]|%[0-9A-Fa-f]{2})*"
+_CHARACTER: Final = r"[A-Za-z0-9._~:/?@!$&'()*+,;=-]"
+# Unrolled: a fifth of the time of an alternation.
+_CHARACTERS: Final = rf"{_CHARACTER}*(?:%[0-9A-Fa-f]{{2}}{_CHARACTER}*)*"
 _UUID: Final = r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z"
 _MOMENT: Final = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)", re.ASCII).fullmatch
 

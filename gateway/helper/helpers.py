@@ -19,6 +19,8 @@ from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS, Attempt, Att
 from gateway.remembered import Remembered
 from gateway.subscriptions.subscription import Subscription
 
+_READS: Final = 40
+"""Beyond so many messages for each helper to read, the gateway reads some itself: else it would wait for them."""
 _ENDED: Final = Outcome(Result.UNCERTAIN, detail="the process that was sending it ended", ours=True)
 
 
@@ -79,10 +81,11 @@ class _Told:
 
 
 class HelpedReading:
-    """Has messages read by helpers, in turn, and by `reading` where there is none."""
+    """Has messages read by helpers, in turn, and by `reading` where they have enough to do, or there is none."""
 
     def __init__(self, reading: Reading, helpers: Sequence[Helper]) -> None:
         self._reading, self._helpers = reading, helpers
+        self._reads = 0
 
     async def read(self, publication: Publication) -> tuple[Event, Sequence[Issue]]:
         """The event that a message tells of, and what its publisher is told of its type.
@@ -91,9 +94,13 @@ class HelpedReading:
             Refusal: the message cannot be taken.
         """
         there = [one for one in self._helpers if one.is_there]
-        if there:
-            with contextlib.suppress(HelperEnded):
-                return await _read(there[publication.row_id % len(there)], publication)
+        if there and self._reads < _READS * len(there):
+            self._reads += 1
+            try:
+                with contextlib.suppress(HelperEnded):
+                    return await _read(there[publication.row_id % len(there)], publication)
+            finally:
+                self._reads -= 1
         return await self._reading.read(publication)
 
 

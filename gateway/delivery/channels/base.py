@@ -56,10 +56,10 @@ class Notification(Record, frozen=True):
 
 
 class Channel(Protocol):
-    """The way to one kind of endpoint; `slots` is how many attempts it can make at once."""
+    """The way to one kind of endpoint; `slots` is how many attempts it can make at once, None for any number."""
 
     @property
-    def slots(self) -> int: ...
+    def slots(self) -> int | None: ...
 
     async def send(self, notification: Notification) -> Outcome:
         """Make one attempt; never raises for what the other side does."""

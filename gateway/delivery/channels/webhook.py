@@ -32,7 +32,7 @@ class Webhook:
     subscription by its id, deleted or not; `tls` is how the other side is verified.
     """
 
-    slots = 10_000  # connections are cheap; lanes bound those of each endpoint
+    slots = None  # connections are cheap; lanes bound those of each endpoint
 
     def __init__(
         self,
