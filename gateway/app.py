@@ -185,8 +185,7 @@ class Gateway:
         await self.notices.stop()
         if self.alarm:
             await self.alarm.stop()
-        for helper in self.helpers:
-            await helper.stop()
+        await asyncio.gather(*(helper.stop() for helper in self.helpers))
         for channel in self.channels.values():
             await channel.close()
         if self.mesh:

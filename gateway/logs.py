@@ -41,6 +41,11 @@ def configure(level: str, stream: BinaryIO | None = None) -> None:
     logging.basicConfig(handlers=[_Library()], level=max(numeric, logging.WARNING), force=True)
 
 
+def write_out() -> None:
+    """Write what waits for the turn of the event loop to end: there may be no further one."""
+    structlog.get_config()["logger_factory"]().write()
+
+
 class _Log(structlog.BoundLoggerBase):
     """Writes lines at `level` and above, without structlog's chain of processors: that took four times as long, and
     each event makes a line.

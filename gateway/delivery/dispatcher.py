@@ -28,7 +28,9 @@ _CLAIM_SECONDS = 0.5
 """How often the store is asked for deliveries that are due."""
 _CLAIM_BATCH = 100
 _HELD_BATCH = 200
-"""How many held deliveries are claimed at once, of all endpoints together: a large claim holds up all else."""
+"""About how many held deliveries are claimed at once, if an endpoint's share is not less than it may be sent at once: a
+large claim holds up all else.
+"""
 _AHEAD = 2
 """An endpoint is given more when it has less than so many times what it may be sent at once."""
 _TOGETHER = 32

@@ -10,16 +10,17 @@ import os
 import signal
 import socket
 from collections.abc import Callable, Iterator
-from typing import Final, cast
+from typing import Final
 
 import msgspec
 import structlog
 
+from gateway.errors import ConfigurationError
 from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link
 
 log = structlog.get_logger()
 _END_SECONDS: Final = 5.0
-"""How long a helper may take to end."""
+"""How long a helper may take to end by itself."""
 _LOOK_SECONDS: Final = 0.01
 _encode = msgspec.msgpack.Encoder().encode
 _answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
@@ -31,26 +32,40 @@ def forked(count: int, run: Callable[[socket.socket], None], patience_seconds: f
 
     They are copies of this process, which may have no other threads yet. With its end of a socket each does `run` until
     the other end is closed, and nothing else.
+
+    Raises:
+        ConfigurationError: the system makes no process.
     """
     with contextlib.ExitStack() as ends:
         helpers: list[Helper] = []
         for _ in range(count if hasattr(os, "fork") else 0):
             ours, theirs = socket.socketpair()
             ends.callback(ours.close)
-            pid = os.fork()
-            if pid == 0:
-                ends.close()
-                try:
-                    run(theirs)
-                finally:
-                    os._exit(0)  # what the gateway does at its end is not for a copy of it to do
-            theirs.close()
+            with theirs:
+                pid = _fork()
+                if pid == 0:
+                    ends.close()
+                    try:
+                        run(theirs)
+                    finally:
+                        os._exit(0)  # what the gateway does at its end is not for a copy of it to do
             helpers.append(Helper(pid, ours, patience_seconds))
         yield helpers
 
 
+def _fork() -> int:
+    try:
+        return os.fork()
+    except OSError as error:
+        raise ConfigurationError(f"cannot make a process: {error.strerror}; set GATEWAY_HELPERS to less") from None
+
+
 class HelperEnded(Exception):
     """The helper is gone, and what it was asked may be done or not."""
+
+
+class NotAsked(Exception):
+    """The helper knows nothing of what it was to be asked."""
 
 
 class Helper:
@@ -80,43 +95,42 @@ class Helper:
         self._number += 1
         return self._number
 
-    async def ask(self, asked: Asked) -> Answer:
-        """Its answer. Only while it runs.
+    def ask(self, asked: Asked) -> asyncio.Future[Answer]:
+        """Ask it; the future holds its answer, or raises HelperEnded.
 
         Raises:
-            HelperEnded: there will be none.
+            NotAsked: it was not asked: it is gone, or there is something in it that cannot be said.
         """
-        answer = self._waiting[asked.number] = self._loop.create_future()
+        if not self._is_there:
+            raise NotAsked
         try:
-            self._link.send(_encode(asked))
-            return cast("Answer", await answer)
-        finally:
-            self._waiting.pop(asked.number, None)
+            message = _encode(asked)
+        except Exception as error:  # something in it cannot be said; the text may hold it
+            raise NotAsked(type(error).__name__) from None
+        self._link.send(message)
+        answer: asyncio.Future[Answer] = self._loop.create_future()
+        self._waiting[asked.number] = answer
+        return answer
 
     async def follow(self, mark: bytes) -> None:
         """Have it load the mapping modules that `mark` stands for."""
-        if self._is_there:
-            with contextlib.suppress(HelperEnded):
-                answer = await self.ask(Follow(self.number(), mark))
-                self.is_behind = not (isinstance(answer, Followed) and answer.are_those)
+        with contextlib.suppress(NotAsked, HelperEnded):
+            answer = await self.ask(Follow(self.number(), mark))
+            self.is_behind = not (isinstance(answer, Followed) and answer.are_those)
 
     async def stop(self) -> None:
         """End it; nothing may be under way any more."""
         self._is_ending = True
         if self._is_there:
             self._link.close()
-        else:
-            self._end.close()
-        for _ in range(round(_END_SECONDS / _LOOK_SECONDS)):
-            if self._is_ended():
-                return
+        self._loop.call_later(_END_SECONDS, self._kill)
+        while not self._is_ended():  # noqa: ASYNC110  # nothing tells of the end of a process that asyncio did not make
             await asyncio.sleep(_LOOK_SECONDS)
-        self._kill()
 
     def _take(self, message: bytes) -> None:
         answer = _answer.decode(message)
-        asked = self._waiting.get(answer.number)
-        if asked and not asked.done():
+        asked = self._waiting.pop(answer.number)
+        if not asked.done():  # unless whoever waited was cancelled
             asked.set_result(answer)
 
     def _look(self) -> None:
@@ -131,10 +145,12 @@ class Helper:
         self._timer.cancel()
         if not self._is_ending:
             log.error("helper", pid=self.pid, error="ended: until the gateway is started anew, it works without")
-            self._kill()
+            # It ends by itself, and may have something to say.
+            self._loop.call_later(_END_SECONDS, self._kill)
         for asked in self._waiting.values():
             if not asked.done():
                 asked.set_exception(HelperEnded)
+        self._waiting.clear()
 
     def _is_ended(self) -> bool:
         """Whether it has ended; after that the system may give its pid to another."""

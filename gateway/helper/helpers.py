@@ -11,16 +11,17 @@ from msgspec.structs import replace
 from gateway.delivery.channels.base import Outcome, Result
 from gateway.delivery.retrieval import Find
 from gateway.delivery.sender import Sending
-from gateway.errors import Issue, Refusal
+from gateway.errors import GatewayError, Issue, Refusal
 from gateway.events import Delivery, Event
 from gateway.faces.nems.reading import Publication, Reading
-from gateway.helper.helper import Helper, HelperEnded
-from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS, Attempt, Attempted, Read, Refused, WasRead, unpacked
+from gateway.helper.helper import Helper, HelperEnded, NotAsked
+from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS, Read, Refused, Send, Sent, WasRead, packed, unpacked
 from gateway.remembered import Remembered
 from gateway.subscriptions.subscription import Subscription
 
+_FAULT: Final = Outcome(Result.UNCERTAIN, detail="fault in the process that was sending it", ours=True)
 _READS: Final = 40
-"""Beyond so many messages for each helper to read, the gateway reads some itself: else it would wait for them."""
+"""When each helper has so many messages to read, the gateway reads one itself: else it would wait for them."""
 _ENDED: Final = Outcome(Result.UNCERTAIN, detail="the process that was sending it ended", ours=True)
 
 
@@ -40,11 +41,13 @@ class HelpedSender:
     async def attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Have an attempt made; what came of it."""
         if delivery.channel == "rest-hook" and not delivery.replays:
-            there = [one for one in self._helpers if one.helper.is_there]
-            if there:
-                # What is made of an event is made once, where its deliveries are with one helper.
-                told = there[delivery.event_id % len(there)]
-                return await told.attempt(event, delivery, await self._find(delivery.subscriptions[0]))
+            # What is wrong with the subscription, or with the store, the sender finds out again, and tells.
+            with contextlib.suppress(NotAsked, GatewayError):
+                subscription = await self._find(delivery.subscriptions[0])
+                if there := [one for one in self._helpers if one.helper.is_there]:
+                    # What is made of an event is made once, where its deliveries are with one helper.
+                    told = there[hash((delivery.event_id,)) % len(there)]
+                    return await told.attempt(event, delivery, subscription)
         return await self._sender.attempt(event, delivery)
 
 
@@ -57,35 +60,36 @@ class _Told:
         self._subscriptions: Remembered[str, Subscription] = Remembered(SUBSCRIPTIONS)
 
     async def attempt(self, event: Event, delivery: Delivery, subscription: Subscription | None) -> Outcome:
-        asked = Attempt(self.helper.number(), delivery, self._unknown(event), self._changed(subscription))
+        """Have an attempt made; what came of it.
+
+        Raises:
+            NotAsked: it is not made.
+        """
+        known = subscription and self._subscriptions.get(subscription.id) is subscription
+        filtering, told = b"", None
+        if not self._events.get(event.row_id):
+            # What is matched by goes no further.
+            filtering, told = packed(event.filtering), replace(event, filtering={}, demographics={})
+        about = subscription.id if subscription and known else subscription
+        asked = self.helper.ask(Send(self.helper.number(), delivery, told, filtering, about))
+        # It remembers what it was told, and no more.
+        if subscription and not known:
+            self._subscriptions.keep(subscription.id, subscription)
+        if told and len(event.original.body) <= EVENT_BYTES:
+            self._events.keep(event.row_id, True)
         try:
-            answer = await self.helper.ask(asked)
+            answer = await asked
         except HelperEnded:
             return _ENDED
-        assert isinstance(answer, Attempted)
-        return answer.outcome
-
-    def _unknown(self, event: Event) -> Event | None:
-        if self._events.get(event.row_id):
-            return None
-        if len(event.original.body) <= EVENT_BYTES:
-            self._events.keep(event.row_id, True)
-        # What is matched by goes no further.
-        return replace(event, demographics={})
-
-    def _changed(self, subscription: Subscription | None) -> Subscription | None:
-        if subscription is None or self._subscriptions.get(subscription.id) is subscription:
-            return None
-        self._subscriptions.keep(subscription.id, subscription)
-        return subscription
+        return answer.outcome if isinstance(answer, Sent) else _FAULT
 
 
 class HelpedReading:
-    """Has messages read by helpers, in turn, and by `reading` where they have enough to do, or there is none."""
+    """Has messages read by the helper that has fewest to read; by `reading` where each has enough, or there is none."""
 
     def __init__(self, reading: Reading, helpers: Sequence[Helper]) -> None:
-        self._reading, self._helpers = reading, helpers
-        self._reads = 0
+        self._reading = reading
+        self._reads = dict.fromkeys(helpers, 0)
 
     async def read(self, publication: Publication) -> tuple[Event, Sequence[Issue]]:
         """The event that a message tells of, and what its publisher is told of its type.
@@ -93,27 +97,31 @@ class HelpedReading:
         Raises:
             Refusal: the message cannot be taken.
         """
-        there = [one for one in self._helpers if one.is_there]
-        if there and self._reads < _READS * len(there):
-            self._reads += 1
+        reads = self._reads
+        helper = min((one for one in reads if one.is_there), key=reads.__getitem__, default=None)
+        if helper and reads[helper] < _READS:
+            reads[helper] += 1
             try:
-                with contextlib.suppress(HelperEnded):
-                    return await _read(there[publication.row_id % len(there)], publication)
+                if read := await _read(helper, publication):
+                    return read
             finally:
-                self._reads -= 1
+                reads[helper] -= 1
         return await self._reading.read(publication)
 
 
-async def _read(helper: Helper, publication: Publication) -> tuple[Event, Sequence[Issue]]:
-    original = publication.original
-    answer = await helper.ask(
-        Read(
-            helper.number(), publication.row_id, original.body, original.media_type, publication.interaction,
-            publication.application.id,
-        )
-    )  # fmt: skip
+async def _read(helper: Helper, publication: Publication) -> tuple[Event, Sequence[Issue]] | None:
+    """What `helper` has read; None when it could not."""
+    original, application = publication.original, publication.application.id
+    asked = Read(
+        helper.number(), publication.row_id, original.body, original.media_type, publication.interaction, application
+    )
+    try:
+        answer = await helper.ask(asked)
+    except (NotAsked, HelperEnded):
+        return None
     if isinstance(answer, Refused):
         raise Refusal(answer.issues)
-    assert isinstance(answer, WasRead), "a fault in the helper"
+    if not isinstance(answer, WasRead):
+        return None
     filtering, demographics = unpacked(answer.facts)
     return replace(answer.event, original=original, filtering=filtering, demographics=demographics), answer.notices

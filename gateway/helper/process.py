@@ -8,12 +8,14 @@ import signal
 import socket
 from collections import deque
 from collections.abc import Sequence
+from contextvars import ContextVar
 from typing import Final, Protocol
 
 import msgspec
 import structlog
 from msgspec.structs import replace
 
+from gateway import logs
 from gateway.applications import LOCAL, Applications
 from gateway.delivery.channels.base import Outcome
 from gateway.delivery.retrieval import Find
@@ -26,8 +28,6 @@ from gateway.helper.wire import (
     SUBSCRIPTIONS,
     Answer,
     Asked,
-    Attempt,
-    Attempted,
     Failed,
     Follow,
     Followed,
@@ -35,8 +35,11 @@ from gateway.helper.wire import (
     Link,
     Read,
     Refused,
+    Send,
+    Sent,
     WasRead,
     packed,
+    unpacked,
 )
 from gateway.listener import loop_factory
 from gateway.remembered import Remembered
@@ -44,6 +47,8 @@ from gateway.subscriptions.subscription import Subscription
 
 log = structlog.get_logger()
 _AT_ONCE: Final = 4
+_subscription: ContextVar[Subscription | None] = ContextVar("subscription")
+"""That of the attempt which the present task makes."""
 _encode = msgspec.msgpack.Encoder().encode
 _hello = msgspec.msgpack.Decoder(Hello)
 _asked: msgspec.msgpack.Decoder[Asked] = msgspec.msgpack.Decoder(Asked)
@@ -83,8 +88,13 @@ def run(end: socket.socket, tools: Tools) -> None:
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
-    with asyncio.Runner(loop_factory=loop_factory()) as runner:
-        runner.run(_run(end, tools))
+    try:
+        with asyncio.Runner(loop_factory=loop_factory()) as runner:
+            runner.run(_run(end, tools))
+    except Exception as error:
+        log.exception("helper", error=type(error).__name__)
+    finally:
+        logs.write_out()
 
 
 async def _run(end: socket.socket, tools: Tools) -> None:
@@ -111,7 +121,7 @@ class _Work:
     def take(self, message: bytes) -> None:
         """Begin to do what a message says."""
         if self._attempting is None:
-            self._attempting = self._tools.attempting(_hello.decode(message).instance, self._find)
+            self._attempting = self._tools.attempting(_hello.decode(message).instance, _find)
             return
         asked = _asked.decode(message)
         if isinstance(asked, Read):
@@ -122,13 +132,14 @@ class _Work:
         if isinstance(asked, Follow):
             made = asyncio.create_task(self._follow(asked))
         else:
-            made = asyncio.create_task(self._attempt(self._attempting, asked, self._event(asked)))
+            event, subscription = self._event(asked), self._subscription(asked)
+            made = asyncio.create_task(self._attempt(self._attempting, asked, event, subscription))
         self._under_way.add(made)
         made.add_done_callback(self._under_way.discard)
 
     def _read_next(self) -> None:
-        """Read a message, one in each turn of the event loop: attempts go first, or what is published would outrun
-        them.
+        """Read some messages, a few in each turn of the event loop: if all were read as they come, what is published
+        would outrun what is sent.
         """
         for _ in range(min(_AT_ONCE, len(self._unread))):
             self._answer(self._read(self._unread.popleft()))
@@ -136,41 +147,66 @@ class _Work:
             self._loop.call_soon(self._read_next)
 
     def _read(self, asked: Read) -> Answer:
-        application = LOCAL if asked.application == LOCAL.id else self._tools.applications.with_id(asked.application)
-        assert application, "the configuration is that of the gateway"
-        original = Original(asked.body, asked.media_type, "nems-message")
         try:
-            event, notices = self._tools.read(Publication(asked.row_id, original, asked.interaction, application))
+            return self._event_of(asked)
         except Refusal as refusal:
             return Refused(asked.number, refusal.issues)
         except Exception as error:  # its text may hold what the message held
-            log.exception("read", error=type(error).__name__)
-            return Failed(asked.number, type(error).__name__)
+            return _failed(asked, error)
+
+    def _event_of(self, asked: Read) -> WasRead:
+        application = LOCAL if asked.application == LOCAL.id else self._tools.applications.with_id(asked.application)
+        assert application, "the configuration is that of the gateway"
+        original = Original(asked.body, asked.media_type, "nems-message")
+        event, notices = self._tools.read(Publication(asked.row_id, original, asked.interaction, application))
         facts = packed((event.filtering, event.demographics))
         bare = replace(event, original=replace(original, body=b""), filtering={}, demographics={})
         return WasRead(asked.number, bare, facts, tuple(notices))
 
-    def _event(self, asked: Attempt) -> Event:
-        if asked.subscription:
-            self._subscriptions.keep(asked.subscription.id, asked.subscription)
-        event = asked.event or self._events.get(asked.delivery.event_id)
-        assert event, "the gateway knows what is remembered here"
-        if asked.event and len(event.original.body) <= EVENT_BYTES:
+    def _event(self, asked: Send) -> Event:
+        if asked.event is None:
+            event = self._events.get(asked.delivery.event_id)
+            assert event, "the gateway knows what is remembered here"
+            return event
+        event = replace(asked.event, filtering=unpacked(asked.filtering))
+        if len(event.original.body) <= EVENT_BYTES:
             self._events.keep(event.row_id, event)
         return event
 
-    async def _attempt(self, attempting: Attempting, asked: Attempt, event: Event) -> None:
-        self._answer(Attempted(asked.number, await attempting.attempt(event, asked.delivery)))
+    def _subscription(self, asked: Send) -> Subscription | None:
+        about = asked.subscription
+        if isinstance(about, str):
+            about = self._subscriptions.get(about)
+            assert about, "the gateway knows what is remembered here"
+        elif about:
+            self._subscriptions.keep(about.id, about)
+        return about
+
+    async def _attempt(
+        self, attempting: Attempting, asked: Send, event: Event, subscription: Subscription | None
+    ) -> None:
+        # Others may be remembered in its place before it is asked for.
+        _subscription.set(subscription)
+        self._answer(Sent(asked.number, await attempting.attempt(event, asked.delivery)))
 
     async def _follow(self, asked: Follow) -> None:
         try:
             self._answer(Followed(asked.number, await asyncio.to_thread(self._tools.follow, asked.mark)))
         except Exception as error:
-            log.exception("reload", outcome="failed", error=type(error).__name__)
-            self._answer(Failed(asked.number, type(error).__name__))
+            self._answer(_failed(asked, error))
 
     def _answer(self, answer: Answer) -> None:
-        self.link.send(_encode(answer))
+        try:
+            message = _encode(answer)
+        except Exception as error:  # something in it cannot be said
+            message = _encode(_failed(answer, error))
+        self.link.send(message)
 
-    async def _find(self, subscription_id: str) -> Subscription | None:
-        return self._subscriptions.get(subscription_id)
+
+async def _find(_subscription_id: str) -> Subscription | None:
+    return _subscription.get()
+
+
+def _failed(about: Asked | Answer, error: Exception) -> Failed:
+    log.error("helper", failed=type(about).__name__, error=type(error).__name__)
+    return Failed(about.number)

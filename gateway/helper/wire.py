@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, Final, cast
+from typing import Any, ClassVar, Final, cast
 
 import msgspec
 
 from gateway.delivery.channels.base import Outcome
 from gateway.errors import Issue
-from gateway.events import Delivery, Event
+from gateway.events import Delivery, Event, Record
 from gateway.subscriptions.subscription import Subscription
 
 EVENTS: Final = 256
@@ -25,23 +25,30 @@ _TOGETHER: Final = 8
 """So many messages go together at most: the other side works on them while this one makes more."""
 
 
-class Hello(msgspec.Struct, frozen=True, array_like=True):
+class Hello(Record, frozen=True, array_like=True):
     """The first message: the store's own number, of which notifications have their ids."""
 
     instance: int
 
 
-class Attempt(msgspec.Struct, frozen=True, array_like=True, tag=1):
-    """An attempt to be made; the event, and the subscription that it is for, unless the helper remembers them."""
+class Send(Record, frozen=True, array_like=True, tag=1):
+    """An attempt to be made. The event, whose filtering is in `filtering`, unless the helper remembers it; and the
+    subscription that it is for, the id of one that the helper remembers, or None where there is none.
+    """
+
+    SHOWN: ClassVar = ("number",)
 
     number: int
     delivery: Delivery
     event: Event | None
-    subscription: Subscription | None
+    filtering: bytes
+    subscription: Subscription | str | None
 
 
-class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class Read(Record, frozen=True, array_like=True, tag=2):
     """A NEMS message to be read, that the application of that id has published, of which the event gets `row_id`."""
+
+    SHOWN: ClassVar = ("number",)
 
     number: int
     row_id: int
@@ -51,24 +58,28 @@ class Read(msgspec.Struct, frozen=True, array_like=True, tag=2):
     application: str
 
 
-class Follow(msgspec.Struct, frozen=True, array_like=True, tag=3):
+class Follow(Record, frozen=True, array_like=True, tag=3):
     """The mapping modules that `mark` stands for are to be loaded."""
 
     number: int
     mark: bytes
 
 
-class Attempted(msgspec.Struct, frozen=True, array_like=True, tag=1):
+class Sent(Record, frozen=True, array_like=True, tag=1):
     """What came of an attempt."""
+
+    SHOWN: ClassVar = ("number",)
 
     number: int
     outcome: Outcome
 
 
-class WasRead(msgspec.Struct, frozen=True, array_like=True, tag=2):
+class WasRead(Record, frozen=True, array_like=True, tag=2):
     """The event that a message tells of, without the message, and what its publisher is told of its type. `facts` is
     what the event is matched by.
     """
+
+    SHOWN: ClassVar = ("number",)
 
     number: int
     event: Event
@@ -76,37 +87,38 @@ class WasRead(msgspec.Struct, frozen=True, array_like=True, tag=2):
     notices: tuple[Issue, ...]
 
 
-class Refused(msgspec.Struct, frozen=True, array_like=True, tag=3):
+class Refused(Record, frozen=True, array_like=True, tag=3):
     """Why a message is refused."""
+
+    SHOWN: ClassVar = ("number",)
 
     number: int
     issues: tuple[Issue, ...]
 
 
-class Followed(msgspec.Struct, frozen=True, array_like=True, tag=4):
+class Followed(Record, frozen=True, array_like=True, tag=4):
     """Whether the mapping modules are those."""
 
     number: int
     are_those: bool
 
 
-class Failed(msgspec.Struct, frozen=True, array_like=True, tag=5):
-    """It could not be done for a fault of ours, an exception of that type."""
+class Failed(Record, frozen=True, array_like=True, tag=5):
+    """It could not be done, for a fault of ours."""
 
     number: int
-    error: str
 
 
-Asked = Attempt | Read | Follow
-Answer = Attempted | WasRead | Refused | Followed | Failed
+Asked = Send | Read | Follow
+Answer = Sent | WasRead | Refused | Followed | Failed
 
-# Numbers with a fraction are Decimals, which MessagePack has not.
+# Numbers with a fraction are Decimals, which MessagePack has not, and whole ones may be longer than it has them.
 packed = msgspec.json.Encoder(decimal_format="number").encode
 """JSON of what an event is matched by."""
-_unpack = msgspec.json.Decoder(tuple[dict[str, Any], dict[str, Any]], float_hook=Decimal).decode
+_unpack = msgspec.json.Decoder(float_hook=Decimal).decode
 
 
-def unpacked(facts: bytes) -> tuple[dict[str, Any], dict[str, Any]]:
+def unpacked(facts: bytes) -> Any:
     """What was `packed`."""
     return _unpack(facts)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable
+from decimal import Decimal
 from functools import lru_cache
 from typing import Any
 
@@ -18,8 +19,10 @@ _columns = operator.attrgetter(
     "row_id", "received_ms", "face", "application", "id", "source", "type", "time", "subject", "dataref", "versionid"
 )
 _original = operator.attrgetter("original.form", "original.media_type", "original.body")
-_encoder = msgspec.json.Encoder()
+_encoder = msgspec.json.Encoder(decimal_format="number")
 _decode = msgspec.json.decode
+_decode_exact = msgspec.json.Decoder(float_hook=Decimal).decode
+"""Leaves numbers with a fraction as they are written."""
 
 EVENT = (
     "e.id, e.received_ms, e.face, e.application, e.event_id, e.source, e.type, e.time, e.subject, e.dataref,"
@@ -58,7 +61,7 @@ def event_of(row: Row) -> Event:
     """The event of the columns EVENT."""
     return Event(
         row_id=row[0], received_ms=row[1], face=row[2], application=row[3], id=row[4], source=row[5], type=row[6],
-        time=row[7], subject=row[8], dataref=row[9], versionid=row[10], filtering=_decode(row[11]),
+        time=row[7], subject=row[8], dataref=row[9], versionid=row[10], filtering=_decode_exact(row[11]),
         warnings=tuple(_decode(row[12])), original=Original(body=row[15], media_type=row[14], form=row[13]),
     )  # fmt: skip
 

@@ -24,7 +24,7 @@ IMPATIENT = {
     "GATEWAY_MESH__CONNECT_SECONDS": "0.1",
     "GATEWAY_MESH__READ_SECONDS": "0.1",
 }
-"""The longest attempt takes 1.1 seconds: a helper is waited for that long, or twice."""
+"""The longest attempt takes 1.1 seconds: a helper is waited for twice that long, or up to four times."""
 
 
 def helpers_of(gateway: Gateway) -> list[int]:
@@ -38,6 +38,11 @@ def runs(pid: int) -> bool:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
     except OSError:
         return False
+
+
+def wakes(pid: int) -> int:
+    """How often a process has waited for something that came."""
+    return int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[0])
 
 
 @pytest.mark.fault(
@@ -69,12 +74,19 @@ def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener)
     with Gateway(tmp_path, **IMPATIENT) as gateway:
         gateway.subscribe_webhook(listener.url)
         (helper,) = helpers_of(gateway)
+        sending, reading = message(), message()
+        listener.answers.delay_seconds = 0.4
+        assert gateway.publish(sending).status_code == 202
+        listener.wait_for(1)
         os.kill(helper, signal.SIGSTOP)
-        body = message()
-        assert gateway.publish(body).status_code == 202
-        (sent,) = listener.wait_for(1)
-        assert event_id(sent.body) == header_id(body)
+        listener.answers.delay_seconds = 0
+        assert gateway.publish(reading).status_code == 202
         assert not runs(helper)
+        gateway.wait_until_idle()
+        assert {event_id(one.body) for one in listener.received} == {header_id(sending), header_id(reading)}
+        (unknown,) = (trace.deliveries for trace in gateway.events() if trace.event.id.encode() == header_id(sending))
+        outcomes = [(one.outcome, one.detail) for one in unknown[0].attempts]
+        assert outcomes == [("uncertain", "the process that was sending it ended"), ("delivered", "")]
 
 
 def test_a_helper_ends_with_its_gateway(tmp_path: Path) -> None:
@@ -104,11 +116,13 @@ def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, liste
 def test_several_helpers_send_each_notification_once(tmp_path: Path, listener: Listener) -> None:
     with Gateway(tmp_path, GATEWAY_HELPERS="2") as gateway:
         subscription = gateway.subscribe_webhook(listener.url)
-        bodies = [message() for _ in range(20)]
+        idle = {helper: wakes(helper) for helper in helpers_of(gateway)}
+        bodies = [message() for _ in range(40)]
         for body in bodies:
             assert gateway.publish(body).status_code == 202
         gateway.wait_until_idle()
         assert sorted(event_id(one.body) for one in listener.received) == sorted(map(header_id, bodies))
+        assert all(wakes(helper) >= before + 5 for helper, before in idle.items()), "one did nothing"
         assert gateway.http.delete(f"/R4/Subscription/{subscription}").status_code == 204
 
 

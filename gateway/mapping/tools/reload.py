@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, Protocol
 
@@ -49,8 +49,11 @@ class Follower(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class _Loaded:
+    """A module, the files that were last looked at for it, and those it was made of: it stays when they are wrong."""
+
     module: Module
     stamps: Stamps
+    made_of: Stamps
 
 
 class Reloader:
@@ -75,7 +78,7 @@ class Reloader:
         self._seen = self._settled = self._stamps()
         maps = self._maps()
         needs = _needs(self._seen)
-        self._loaded = {path: _Loaded(self._load(path, maps), stamps) for path, stamps in needs.items()}
+        self._loaded = {path: _Loaded(self._load(path, maps), stamps, stamps) for path, stamps in needs.items()}
         self.modules = LiveModules(self._layered(self._loaded))
         self.followers: Sequence[Follower] = ()
         self._log = log
@@ -88,18 +91,15 @@ class Reloader:
                 await asyncio.to_thread(self.look)
                 for follower in self.followers:
                     if follower.is_behind:
-                        await follower.follow(_mark(self._settled))
+                        await follower.follow(_mark(self._loaded))
             except Exception as error:
                 log.exception("reload", outcome="failed", error=type(error).__name__)
 
     def follow(self, mark: bytes) -> bool:
-        """Load what `mark` stands for, without a word: another process tells of it. Whether that is what is there."""
-        stamps = self._stamps()
-        if _mark(stamps) != mark:
-            return False
+        """Load what there is, without a word: another process tells of it. Whether the modules are those of `mark`."""
         self._log = _SILENT
-        self._settle(stamps)
-        return self._stamps() == stamps
+        self._settle(self._stamps())
+        return _mark(self._loaded) == mark
 
     def look(self) -> None:
         """Read again what has changed, once it changes no more: a file may be half written at the first look."""
@@ -125,10 +125,12 @@ class Reloader:
         loaded: dict[Path, _Loaded] = {}
         for path, needs in _needs(stamps).items():
             before = self._loaded.get(path)
-            module = before.module if before and before.stamps == needs else self._checked(path, maps)
-            module = module or (before.module if before else None)
-            if module:
-                loaded[path] = _Loaded(module, needs)
+            if before and before.stamps == needs:
+                loaded[path] = before
+            elif module := self._checked(path, maps):
+                loaded[path] = _Loaded(module, needs, needs)
+            elif before:
+                loaded[path] = replace(before, stamps=needs)
         self.modules.become(Modules(self._layered(loaded)))
         for path in {**self._loaded, **loaded}:
             self._tell(self._loaded.get(path), loaded.get(path))
@@ -216,6 +218,7 @@ def _stamps(folder: Path) -> Iterator[tuple[Path, tuple[int, int]]]:
                 yield path, (status.st_mtime_ns, status.st_size)
 
 
-def _mark(stamps: Stamps) -> bytes:
-    """What tells one state of the files from another."""
-    return hashlib.sha256(repr(sorted(stamps.items())).encode()).digest()
+def _mark(loaded: Mapping[Path, _Loaded]) -> bytes:
+    """What tells these modules from others."""
+    told = sorted((path, sorted(one.made_of.items())) for path, one in loaded.items())
+    return hashlib.sha256(repr(told).encode()).digest()

@@ -1,0 +1,242 @@
+"""A gateway and its helper, at the two ends of a socket: what the one asks is what the other does."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator
+from dataclasses import replace as changed
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from gateway.applications import LOCAL, Applications
+from gateway.delivery.channels.base import Outcome, Result
+from gateway.delivery.retrieval import Find
+from gateway.errors import Issue, Refusal, Unavailable
+from gateway.events import Delivery, Event, Original
+from gateway.faces.nems.reading import Publication
+from gateway.helper import process
+from gateway.helper.helper import Helper, NotAsked
+from gateway.helper.helpers import HelpedReading, HelpedSender
+from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS
+from gateway.signing import new_secret
+from gateway.subscriptions.subscription import Subscription
+from tests.samples import delivery, event, subscription
+
+DELIVERED = Outcome(Result.DELIVERED, 204, answer="thanks")
+
+
+class Worker:
+    """Does the work of one side, and keeps what it was given: attempts with the subscription found for each."""
+
+    applications = Applications()
+
+    def __init__(self) -> None:
+        self.made: list[tuple[Event, Delivery, Subscription | None]] = []
+        self.may_go = asyncio.Event()
+        self.may_go.set()
+        self.fault: Exception | None = None
+        self.loaded: list[bytes] = []
+        self.find: Find | None = None
+
+    def attempting(self, instance: int, find: Find) -> Worker:
+        assert instance == 7
+        self.find = find
+        return self
+
+    def slot(self, _: Delivery) -> contextlib.AbstractAsyncContextManager[object]:
+        return contextlib.nullcontext()
+
+    async def attempt(self, one: Event, each: Delivery) -> Outcome:
+        await asyncio.sleep(0)
+        await self.may_go.wait()
+        self.made.append((one, each, await self.find(each.subscriptions[0]) if self.find else None))
+        return DELIVERED
+
+    def read(self, publication: Publication) -> tuple[Event, list[Issue]]:
+        if self.fault:
+            raise self.fault
+        made = event(row_id=publication.row_id, original=publication.original, filtering={"share": Decimal("1.50")})
+        return replace(made, demographics={"birthDate": ["2001-02-03"]}), [Issue("DEPRECATED", "", "soon", "warning")]
+
+    def follow(self, mark: bytes) -> bool:
+        self.loaded.append(mark)
+        return mark == b"right"
+
+
+class Reading:
+    """Reads in the gateway itself."""
+
+    def __init__(self) -> None:
+        self.read_ids: list[int] = []
+
+    async def read(self, publication: Publication) -> tuple[Event, list[Issue]]:
+        self.read_ids.append(publication.row_id)
+        return event(row_id=publication.row_id), []
+
+
+class Pair:
+    """A gateway's senders and readers, with one helper."""
+
+    def __init__(self) -> None:
+        ours, self._theirs = socket.socketpair()
+        self.here, self.there, self.reading = Worker(), Worker(), Reading()
+        self.helper = Helper(0, ours, patience_seconds=60)
+        self.running = asyncio.create_task(process._run(self._theirs, self.there))
+        self.subscriptions: dict[str, Subscription] = {}
+        self.store_is_away = False
+        self.sender = HelpedSender(self.here, [self.helper], self.find)
+        self.reader = HelpedReading(self.reading, [self.helper])
+
+    async def find(self, subscription_id: str) -> Subscription | None:
+        if self.store_is_away:
+            raise Unavailable("away")
+        return self.subscriptions.get(subscription_id)
+
+    def subscribe(self, **values: Any) -> Subscription:
+        one = subscription(**values)
+        self.subscriptions[one.id] = one
+        return one
+
+    async def send(self, one: Event, to: Subscription, **values: Any) -> Outcome:
+        return await self.sender.attempt(one, delivery(one, subscriptions=(to.id,), **values))
+
+    async def lose_helper(self) -> None:
+        self._theirs.shutdown(socket.SHUT_RDWR)
+        await asyncio.wait([self.running])
+
+
+@pytest.fixture
+async def pair() -> AsyncIterator[Pair]:
+    made = Pair()
+    await made.helper.start(7)
+    yield made
+    await made.helper.stop()
+    made.running.cancel()
+    await asyncio.wait([made.running])
+
+
+def publication(row_id: int, body: bytes = b"<Bundle/>") -> Publication:
+    return Publication(row_id, Original(body, "application/fhir+xml", "nems-message"), "", LOCAL)
+
+
+async def test_a_helper_sends_the_event_for_the_subscription(pair: Pair) -> None:
+    one = event(filtering={"share": Decimal("1.50"), "n": 2**70})
+    to = pair.subscribe(headers=(("X-Key", "k"),), secrets=(new_secret(),), retry_seconds=(0.5, 2.0))
+    assert await pair.send(one, to) == DELIVERED
+    assert await pair.send(one, to, number=2) == DELIVERED
+    assert not pair.here.made
+    assert [(each, found) for each, _, found in pair.there.made] == [(one, to)] * 2
+    assert [each.number for _, each, _ in pair.there.made] == [0, 2]
+
+
+async def test_what_a_helper_has_forgotten_it_is_told_again(pair: Pair) -> None:
+    to = pair.subscribe()
+    events = [event() for _ in range(EVENTS + 2)]
+    for one in [*events, *events[:2], events[-1]]:
+        assert await pair.send(one, to) == DELIVERED
+    assert [each for each, _, _ in pair.there.made] == [*events, *events[:2], events[-1]]
+
+
+async def test_a_large_event_is_told_each_time(pair: Pair) -> None:
+    to, large = pair.subscribe(), event(original=Original(b"x" * (EVENT_BYTES + 1), "text/plain", "nems-message"))
+    assert [await pair.send(large, to) for _ in range(2)] == [DELIVERED] * 2
+    assert [each for each, _, _ in pair.there.made] == [large] * 2
+
+
+async def test_an_attempt_is_for_its_own_subscription_however_many_come_at_once(pair: Pair) -> None:
+    first = pair.subscribe(id="first")
+    one = event()
+    await pair.send(one, first)
+    others = [pair.subscribe(id=str(number)) for number in range(SUBSCRIPTIONS + 1)]
+    await asyncio.gather(*(pair.send(one, to) for to in (first, *others)))
+    assert [found.id if found else "" for _, _, found in pair.there.made] == ["first", "first", *(o.id for o in others)]
+
+
+async def test_a_changed_subscription_is_told_anew(pair: Pair) -> None:
+    before = pair.subscribe()
+    one = event()
+    await pair.send(one, before)
+    after = pair.subscriptions[before.id] = changed(before, payload="application/json")
+    await pair.send(one, after)
+    del pair.subscriptions[before.id]
+    await pair.send(one, after)
+    assert [found for _, _, found in pair.there.made] == [before, after, None]
+
+
+async def test_what_cannot_be_said_is_sent_by_the_gateway(pair: Pair) -> None:
+    to = pair.subscribe()
+    odd = event(subject="\ud800")
+    assert await pair.send(odd, to) == DELIVERED
+    assert [each for each, _, _ in pair.here.made] == [odd]
+    well = replace(odd, subject="9990001006")
+    assert await pair.send(well, to) == DELIVERED
+    assert [(each, found) for each, _, found in pair.there.made] == [(well, to)]
+
+
+async def test_replays_and_what_the_store_cannot_tell_are_for_the_gateway(pair: Pair) -> None:
+    to, one = pair.subscribe(), event()
+    await pair.send(one, to, replays=1)
+    pair.store_is_away = True
+    await pair.send(one, to)
+    assert len(pair.here.made) == 2
+    assert not pair.there.made
+
+
+async def test_what_was_under_way_with_a_lost_helper_may_have_arrived_and_the_rest_goes_on(pair: Pair) -> None:
+    to, one = pair.subscribe(), event()
+    pair.there.may_go.clear()
+    under_way = asyncio.create_task(pair.send(one, to))
+    await asyncio.sleep(0.05)
+    await pair.lose_helper()
+    found = await under_way
+    assert (found.result, found.ours) == (Result.UNCERTAIN, True)
+    assert await pair.send(one, to) == DELIVERED
+    assert len(pair.here.made) == 1
+    with pytest.raises(NotAsked):
+        pair.helper.ask(process.Follow(1, b""))
+
+
+async def test_a_helper_reads_messages(pair: Pair) -> None:
+    made, notices = await pair.reader.read(publication(5, b"<Bundle>1</Bundle>"))
+    assert made.original == Original(b"<Bundle>1</Bundle>", "application/fhir+xml", "nems-message")
+    assert (made.row_id, made.filtering, made.demographics) == (
+        5, {"share": Decimal("1.50")}, {"birthDate": ["2001-02-03"]},
+    )  # fmt: skip
+    assert list(notices) == [Issue("DEPRECATED", "", "soon", "warning")]
+
+
+async def test_what_a_helper_refuses_is_refused(pair: Pair) -> None:
+    pair.there.fault = Refusal([Issue("INVALID_RESOURCE", "Bundle.type", "must be a message")])
+    with pytest.raises(Refusal) as raised:
+        await pair.reader.read(publication(5))
+    assert raised.value.issues == pair.there.fault.issues
+    assert not pair.reading.read_ids
+
+
+async def test_what_a_helper_fails_at_is_read_by_the_gateway(pair: Pair) -> None:
+    pair.there.fault = ZeroDivisionError()
+    for row_id in (5, 6):
+        assert (await pair.reader.read(publication(row_id)))[0].row_id == row_id
+    assert pair.reading.read_ids == [5, 6]
+
+
+async def test_beyond_what_helpers_can_read_the_gateway_reads(pair: Pair) -> None:
+    await asyncio.gather(*(pair.reader.read(publication(number)) for number in range(1, 50)))
+    assert pair.reading.read_ids == list(range(41, 50))
+
+
+async def test_a_helper_with_other_modules_is_not_asked(pair: Pair) -> None:
+    to, one = pair.subscribe(), event()
+    pair.helper.is_behind = True
+    await pair.helper.follow(b"wrong")
+    await pair.send(one, to)
+    await pair.reader.read(publication(1))
+    assert (len(pair.here.made), pair.reading.read_ids) == (1, [1])
+    await pair.helper.follow(b"right")
+    await pair.send(one, to)
+    assert (len(pair.here.made), len(pair.there.made), pair.there.loaded) == (1, 1, [b"wrong", b"right"])
