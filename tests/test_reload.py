@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from gateway.catalogue import layered
+from gateway.mapping.tools.reload import Reloader
 from gateway.resources import folder as shipped
 from tests.harness import Gateway, Listener, eventually, message
 from tests.test_cli import run
@@ -96,6 +98,50 @@ def test_a_changed_module_is_swapped_in_and_a_wrong_one_is_not(gateway: Gateway,
     module.unlink()
     assert await_reloads(gateway, 4)[-1]["outcome"] == "removed"
     assert told_of(gateway, listener).startswith(f"{pds}/Patient/")
+
+
+class Process:
+    """Another process, that has the same modules."""
+
+    def __init__(self, reloader: Reloader) -> None:
+        self._reloader, self.is_behind = reloader, False
+
+    async def follow(self, mark: bytes) -> None:
+        self.is_behind = not self._reloader.follow(mark)
+
+
+async def test_one_that_follows_has_the_modules_that_are_used_or_is_behind(own: Path) -> None:
+    events = {one.id for one in layered("")}
+    reloader, process = Reloader(events, shipped("mappings"), own), Process(Reloader(events, shipped("mappings"), own))
+    reloader.followers = [process]
+    module = own / f"{EVENT}.yaml"
+
+    def settle() -> None:
+        reloader.look()
+        reloader.look()
+        assert process.is_behind
+
+    change(module, "summary: ", "summary: Second. ")
+    reloader.look()
+    assert not process.is_behind, "the file may be half written"
+    settle()
+    await reloader.bring_along()
+    assert not process.is_behind
+
+    # Before the other has looked, the file is changed again, and is wrong: it never had what is used now.
+    change(module, "summary: Second. ", "summary: Third. ")
+    settle()
+    change(module, "{{ %time }}", "{{ %tiem }}")
+    await reloader.bring_along()
+    assert process.is_behind
+    settle()
+    await reloader.bring_along()
+    assert process.is_behind
+
+    change(module, "{{ %tiem }}", "{{ %time }}")
+    settle()
+    await reloader.bring_along()
+    assert not process.is_behind
 
 
 def test_a_fragment_reloads_what_includes_it_and_a_broken_concept_map_nothing(gateway: Gateway, own: Path) -> None:

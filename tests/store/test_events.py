@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+from decimal import Decimal
 
 import pytest
 
@@ -18,6 +19,13 @@ async def test_an_accepted_event_is_read_back_whole(store: Store) -> None:
     assert trace.event == one
     assert [told.delivery for told in trace.deliveries] == made
     assert await store.trace(one.row_id + 1) is None
+
+
+async def test_numbers_are_read_back_as_they_were_written(store: Store) -> None:
+    one = event(filtering={"share": Decimal("1.50"), "long": 2**70})
+    await store.accept(Acceptance(one, []))
+    (found,) = await store.events(1)
+    assert repr(found.filtering) == repr(one.filtering)
 
 
 async def test_events_are_listed_newest_first(store: Store) -> None:

@@ -89,11 +89,15 @@ class Reloader:
             await asyncio.sleep(seconds)
             try:
                 await asyncio.to_thread(self.look)
-                for follower in self.followers:
-                    if follower.is_behind:
-                        await follower.follow(_mark(self._loaded))
+                await self.bring_along()
             except Exception as error:
                 log.exception("reload", outcome="failed", error=type(error).__name__)
+
+    async def bring_along(self) -> None:
+        """Have the followers that are behind load what there is."""
+        for follower in self.followers:
+            if follower.is_behind:
+                await follower.follow(_mark(self._loaded))
 
     def follow(self, mark: bytes) -> bool:
         """Load what there is, without a word: another process tells of it. Whether the modules are those of `mark`."""
