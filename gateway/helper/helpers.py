@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from gateway.delivery.channels.base import Outcome, Result
 from gateway.delivery.retrieval import Find
 from gateway.delivery.sender import Sending
-from gateway.errors import GatewayError, Issue, Refusal
+from gateway.errors import Issue, Refusal
 from gateway.events import Delivery, Event
 from gateway.faces.nems.reading import Publication, Reading
 from gateway.helper.helper import Helper, HelperEnded, NotAsked
@@ -40,14 +40,17 @@ class HelpedSender:
 
     async def attempt(self, event: Event, delivery: Delivery) -> Outcome:
         """Have an attempt made; what came of it."""
-        if delivery.channel == "rest-hook" and not delivery.replays:
-            # What is wrong with the subscription, or with the store, the sender finds out again, and tells.
-            with contextlib.suppress(NotAsked, GatewayError):
-                subscription = await self._find(delivery.subscriptions[0])
-                if there := [one for one in self._helpers if one.helper.is_there]:
-                    # What is made of an event is made once, where its deliveries are with one helper.
-                    told = there[hash((delivery.event_id,)) % len(there)]
-                    return await told.attempt(event, delivery, subscription)
+        if delivery.channel != "rest-hook" or delivery.replays:
+            return await self._sender.attempt(event, delivery)
+        try:
+            subscription = await self._find(delivery.subscriptions[0])
+        except Exception:  # the sender finds the same, and tells of it
+            return await self._sender.attempt(event, delivery)
+        if there := [one for one in self._helpers if one.helper.is_there]:
+            # What is made of an event is made once, where its deliveries are with one helper.
+            told = there[hash((delivery.event_id,)) % len(there)]
+            with contextlib.suppress(NotAsked):
+                return await told.attempt(event, delivery, subscription)
         return await self._sender.attempt(event, delivery)
 
 

@@ -47,6 +47,7 @@ from gateway.subscriptions.subscription import Subscription
 
 log = structlog.get_logger()
 _AT_ONCE: Final = 4
+"""So many messages are read in a turn of the event loop."""
 _subscription: ContextVar[Subscription | None] = ContextVar("subscription")
 """That of the attempt which the present task makes."""
 _encode = msgspec.msgpack.Encoder().encode

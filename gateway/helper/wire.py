@@ -166,6 +166,7 @@ class Link(asyncio.Protocol):
         del unread[:start]
 
     def _flush(self) -> None:
-        if self._unsent:
+        # One that is closing loses what is sent, and tells of that soon.
+        if self._unsent and not self._transport.is_closing():
             self._transport.write(b"".join(self._unsent))
-            self._unsent.clear()
+        self._unsent.clear()

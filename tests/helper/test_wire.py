@@ -26,12 +26,18 @@ class Pipe(asyncio.Transport):
         super().__init__()
         self.written = b""
         self.writes = 0
+        self.closing = False
 
     def write(self, data: Any) -> None:
+        assert not self.closing
         self.written += data
         self.writes += 1
 
-    def close(self) -> None: ...
+    def is_closing(self) -> bool:
+        return self.closing
+
+    def close(self) -> None:
+        self.closing = True
 
 
 async def _sent(messages: list[bytes]) -> Pipe:
@@ -71,6 +77,20 @@ def test_what_is_sent_last_is_sent_before_the_end() -> None:
         return pipe.written
 
     assert asyncio.run(run()).endswith(b"last")
+
+
+def test_nothing_is_written_to_one_that_is_closing() -> None:
+    async def run() -> int:
+        pipe = Pipe()
+        link = Link(lambda _: None, lambda: None)
+        link.connection_made(pipe)
+        pipe.close()
+        for _ in range(20):
+            link.send(b"late")
+        await asyncio.sleep(0)
+        return pipe.writes
+
+    assert asyncio.run(run()) == 0
 
 
 @given(st.dictionaries(st.text(), VALUES, max_size=4))
