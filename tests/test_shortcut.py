@@ -16,7 +16,7 @@ EVENTS = f"{BASE}/events"
 PROCESS_MESSAGE = "/STU3/Events/1/$process-message"
 CORRELATED = {"X-Correlation-ID": "a", "Content-Type": V2}
 GOOD = json.dumps(cloudevent()).encode()
-NEMS = nems_headers(**interaction("pds-change-of-gp-1"))
+NEMS = interaction("pds-change-of-gp-1")
 
 
 @pytest.fixture(scope="module")
@@ -47,6 +47,8 @@ def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Gateway]:
 )
 def test_both_ways_answer_alike(gateway: Gateway, path: str, headers: dict[str, str], body: bytes, status: int) -> None:
     assert len(body) <= SHORT_BYTES, "or it would go the same way twice"
+    if headers.keys() >= NEMS.keys():
+        headers = nems_headers(**headers)  # now: a JWT is good for some minutes
     told = gateway.http.post(path, content=body, headers=headers)
     chunked = gateway.http.post(path, content=iter([body[:10], body[10:]]), headers=headers)
     assert (told.status_code, told.content) == (status, chunked.content)
