@@ -31,7 +31,7 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     gateway = Gateway(settings, only_delivers=only_deliver)
     be_helper = functools.partial(process.run, tools=gateway.tools)
     with (
-        forked(settings.helpers, be_helper, 2 * settings.longest_attempt_seconds) as gateway.helpers,
+        forked(settings.helpers, be_helper, settings.delivery.lease_seconds / 4) as gateway.helpers,
         contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=loop_factory()) as runner,

@@ -14,7 +14,7 @@ _Job = tuple[Callable[[], Any], "asyncio.Future[Any]"]
 
 
 class Threads:
-    """`count` threads that run calls, in the order they came.
+    """`count` threads, from the first call on, that run calls in the order they came.
 
     Unlike those of a ThreadPoolExecutor they end with the process even in the middle of a call: a socket that waits for
     an answer cannot be interrupted.
@@ -23,13 +23,16 @@ class Threads:
     def __init__(self, count: int, name: str) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._threads = [threading.Thread(target=self._work, name=f"{name}-{n}", daemon=True) for n in range(count)]
-        for thread in self._threads:
-            thread.start()
+        self._run = False
 
     async def run(self, call: Callable[[], T]) -> T:
         """What `call` returns or raises."""
         future: asyncio.Future[T] = asyncio.get_running_loop().create_future()
         self._jobs.put((call, future))
+        if not self._run:
+            self._run = True
+            for thread in self._threads:
+                thread.start()
         return await future
 
     async def close(self, seconds: float) -> bool:

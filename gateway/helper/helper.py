@@ -9,6 +9,7 @@ import contextlib
 import os
 import signal
 import socket
+import threading
 from collections.abc import Callable, Iterator
 from typing import Final
 
@@ -16,7 +17,7 @@ import msgspec
 import structlog
 
 from gateway.errors import ConfigurationError
-from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link
+from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link, Ping
 
 log = structlog.get_logger()
 _END_SECONDS: Final = 5.0
@@ -28,7 +29,7 @@ _answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
 
 @contextlib.contextmanager
 def forked(count: int, run: Callable[[socket.socket], None], patience_seconds: float) -> Iterator[list[Helper]]:
-    """So many helpers, where the system can make any; each is waited for that long when it is asked something.
+    """So many helpers, where the system can make any.
 
     They are copies of this process, which may have no other threads yet. With its end of a socket each does `run` until
     the other end is closed, and nothing else.
@@ -36,6 +37,7 @@ def forked(count: int, run: Callable[[socket.socket], None], patience_seconds: f
     Raises:
         ConfigurationError: the system makes no process.
     """
+    assert not count or threading.active_count() == 1, "a thread would be missing in the copy, with all that it holds"
     with contextlib.ExitStack() as ends:
         helpers: list[Helper] = []
         for _ in range(count if hasattr(os, "fork") else 0):
@@ -69,12 +71,14 @@ class NotAsked(Exception):
 
 
 class Helper:
-    """The gateway's side of a helper. One that does not answer within `patience_seconds` is ended."""
+    """The gateway's side of a helper. Every `patience_seconds` it is asked whether it is well; one that does not answer
+    twice is ended.
+    """
 
     def __init__(self, pid: int, end: socket.socket, patience_seconds: float) -> None:
         self.pid, self._end, self._patience = pid, end, patience_seconds
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._number = self._seen = 0
+        self._number = self._silent = 0
         self._is_there = self._is_ending = self.is_behind = False
 
     @property
@@ -88,7 +92,7 @@ class Helper:
         _, self._link = await self._loop.create_unix_connection(lambda: Link(self._take, self._lost), sock=self._end)
         self._is_there = True
         self._link.send(_encode(Hello(instance)))
-        self._look()
+        self._ask_whether_well()
 
     def number(self) -> int:
         """A number for what it is asked next."""
@@ -129,16 +133,19 @@ class Helper:
 
     def _take(self, message: bytes) -> None:
         answer = _answer.decode(message)
+        self._silent = 0
         asked = self._waiting.pop(answer.number)
         if not asked.done():  # unless whoever waited was cancelled
             asked.set_result(answer)
 
-    def _look(self) -> None:
-        """End it if what was under way at the last look still is."""
-        if self._waiting and next(iter(self._waiting)) <= self._seen:
+    def _ask_whether_well(self) -> None:
+        # One answer may be there unread, if it is the gateway that stood still.
+        if self._silent >= 2:
             self._kill()
-        self._seen = self._number
-        self._timer = self._loop.call_later(self._patience, self._look)
+        self._silent += 1
+        # Nobody waits for the answer: that one came is all that counts.
+        self.ask(Ping(self.number())).cancel()
+        self._timer = self._loop.call_later(self._patience, self._ask_whether_well)
 
     def _lost(self) -> None:
         self._is_there = False

@@ -33,6 +33,8 @@ from gateway.helper.wire import (
     Followed,
     Hello,
     Link,
+    Ping,
+    Pong,
     Read,
     Refused,
     Send,
@@ -130,6 +132,9 @@ class _Work:
                 self._loop.call_soon(self._read_next)
             self._unread.append(asked)
             return
+        if isinstance(asked, Ping):
+            self._answer(Pong(asked.number))
+            return
         if isinstance(asked, Follow):
             made = asyncio.create_task(self._follow(asked))
         else:
@@ -200,7 +205,9 @@ class _Work:
         try:
             message = _encode(answer)
         except Exception as error:  # something in it cannot be said
-            message = _encode(_failed(answer, error))
+            failed = _failed(answer, error)
+            outcome = replace(answer.outcome, detail="", answer="") if isinstance(answer, Sent) else None
+            message = _encode(Sent(answer.number, outcome) if outcome else failed)
         self.link.send(message)
 
 

@@ -65,6 +65,12 @@ class Follow(Record, frozen=True, array_like=True, tag=3):
     mark: bytes
 
 
+class Ping(Record, frozen=True, array_like=True, tag=4):
+    """It is asked whether it is well."""
+
+    number: int
+
+
 class Sent(Record, frozen=True, array_like=True, tag=1):
     """What came of an attempt."""
 
@@ -103,14 +109,20 @@ class Followed(Record, frozen=True, array_like=True, tag=4):
     are_those: bool
 
 
-class Failed(Record, frozen=True, array_like=True, tag=5):
+class Pong(Record, frozen=True, array_like=True, tag=5):
+    """It is well."""
+
+    number: int
+
+
+class Failed(Record, frozen=True, array_like=True, tag=6):
     """It could not be done, for a fault of ours."""
 
     number: int
 
 
-Asked = Send | Read | Follow
-Answer = Sent | WasRead | Refused | Followed | Failed
+Asked = Send | Read | Follow | Ping
+Answer = Sent | WasRead | Refused | Followed | Pong | Failed
 
 # Numbers with a fraction are Decimals, which MessagePack has not, and whole ones may be longer than it has them.
 packed = msgspec.json.Encoder(decimal_format="number").encode

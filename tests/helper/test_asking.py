@@ -201,6 +201,16 @@ async def test_what_was_under_way_with_a_lost_helper_may_have_arrived_and_the_re
         pair.helper.ask(process.Follow(1, b""))
 
 
+async def test_a_helper_that_is_well_says_so(pair: Pair) -> None:
+    """It is asked much more often than it may leave unanswered."""
+    pair.helper._patience = 0.02
+    pair.helper._ask_whether_well()
+    await asyncio.sleep(0.3)
+    assert await pair.send(event(), pair.subscribe()) == DELIVERED
+    assert pair.there.made
+    assert pair.helper._silent <= 1
+
+
 async def test_a_helper_reads_messages(pair: Pair) -> None:
     made, notices = await pair.reader.read(publication(5, b"<Bundle>1</Bundle>"))
     assert made.original == Original(b"<Bundle>1</Bundle>", "application/fhir+xml", "nems-message")

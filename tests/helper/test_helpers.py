@@ -23,8 +23,9 @@ IMPATIENT = {
     "GATEWAY_R4__TIMEOUT_MAX_SECONDS": "1",
     "GATEWAY_MESH__CONNECT_SECONDS": "0.1",
     "GATEWAY_MESH__READ_SECONDS": "0.1",
+    "GATEWAY_DELIVERY__LEASE_SECONDS": "4",
 }
-"""The longest attempt takes 1.1 seconds: a helper is waited for twice that long, or up to four times."""
+"""The longest attempt takes 1.1 seconds; every second a helper is asked whether it is well."""
 
 
 def helpers_of(gateway: Gateway) -> list[int]:
@@ -167,11 +168,13 @@ def test_a_message_is_read_alike_with_and_without_helpers(tmp_path: Path) -> Non
         folder.mkdir()
         with Gateway(folder, GATEWAY_HELPERS=helpers) as gateway:
             assert len(helpers_of(gateway)) == int(helpers)
+            assert f"gateway_helpers {helpers}.0" in gateway.http.get("/metrics").text
             answers = [gateway.publish(body, **headers) for body, headers in attempts]
             said = [(one.status_code, re.sub(r"[0-9a-f-]{36}", "", one.text)) for one in answers]
             events = [(e.id, e.type, e.time, e.subject, e.versionid, e.filtering, e.warnings, e.original.body)
                       for e in (trace.event for trace in gateway.events())]  # fmt: skip
             told.append((said, events))
+            assert '"action":"helper"' not in gateway.log.read_text(), "what it failed at the gateway did itself"
     assert told[0] == told[1]
     statuses = [status for status, _ in told[0][0]]
     assert statuses[:3] == [202, 202, 202]
