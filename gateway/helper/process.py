@@ -85,15 +85,18 @@ class Tools(Protocol):
 
 
 def run(end: socket.socket, tools: Tools) -> None:
-    """Do what is asked at the other end of the socket until that is closed, for whatever reason."""
+    """Do what is asked at the other end of the socket until that is closed, for whatever reason. The process is to end
+    then, whatever is under way.
+    """
     # The gateway is told to end, and lets its helpers finish first.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
+    # The event loop is not closed: uvloop would wait for ever for what is under way.
+    runner = asyncio.Runner(loop_factory=loop_factory())
     try:
-        with asyncio.Runner(loop_factory=loop_factory()) as runner:
-            runner.run(_run(end, tools))
+        runner.run(_run(end, tools))
     except Exception as error:
         log.exception("helper", error=type(error).__name__)
     finally:

@@ -90,11 +90,18 @@ def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener)
         assert outcomes == [("uncertain", "the process that was sending it ended"), ("delivered", "")]
 
 
-def test_a_helper_ends_with_its_gateway(tmp_path: Path) -> None:
+@pytest.mark.parametrize("busy", [False, True])
+def test_a_helper_ends_with_its_gateway(tmp_path: Path, listener: Listener, busy: bool) -> None:
     with Gateway(tmp_path, GATEWAY_HELPERS="3") as gateway:
+        gateway.subscribe_webhook(listener.url)
         helpers = helpers_of(gateway)
         assert len(helpers) == 3
-        gateway.kill()
+        if busy:
+            with Load(gateway) as load:
+                eventually(lambda: len(load.accepted) >= 1000, 60)
+                gateway.kill()
+        else:
+            gateway.kill()
         eventually(lambda: not any(map(runs, helpers)))
 
 
