@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Generic, TypeVar
+from typing import Final, Generic, TypeVar
+
+EVENTS: Final = 256
+"""How many events are remembered for their other deliveries."""
+EVENT_BYTES: Final = 16_384
+"""The longest original of an event that is remembered."""
 
 K = TypeVar("K")
 V = TypeVar("V")

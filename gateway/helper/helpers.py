@@ -15,8 +15,8 @@ from gateway.errors import Issue, Refusal
 from gateway.events import Delivery, Event
 from gateway.faces.nems.reading import Publication, Reading
 from gateway.helper.helper import Helper, HelperEnded, NotAsked
-from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS, Read, Refused, Send, Sent, WasRead, packed, unpacked
-from gateway.remembered import Remembered
+from gateway.helper.wire import SUBSCRIPTIONS, Read, Refused, Send, Sent, WasRead, packed, unpacked
+from gateway.remembered import EVENT_BYTES, EVENTS, Remembered
 from gateway.subscriptions.subscription import Subscription
 
 _FAULT: Final = Outcome(Result.UNCERTAIN, detail="fault in the process that was sending it", ours=True)

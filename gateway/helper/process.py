@@ -23,8 +23,6 @@ from gateway.errors import Issue, Refusal
 from gateway.events import Delivery, Event, Original
 from gateway.faces.nems.reading import Publication
 from gateway.helper.wire import (
-    EVENT_BYTES,
-    EVENTS,
     SUBSCRIPTIONS,
     Answer,
     Asked,
@@ -44,7 +42,7 @@ from gateway.helper.wire import (
     unpacked,
 )
 from gateway.listener import loop_factory
-from gateway.remembered import Remembered
+from gateway.remembered import EVENT_BYTES, EVENTS, Remembered
 from gateway.subscriptions.subscription import Subscription
 
 log = structlog.get_logger()

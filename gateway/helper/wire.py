@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from decimal import Decimal
-from typing import Any, ClassVar, Final, cast
+from typing import ClassVar, Final, cast
 
 import msgspec
 
@@ -14,10 +14,6 @@ from gateway.errors import Issue
 from gateway.events import Delivery, Event, Record
 from gateway.subscriptions.subscription import Subscription
 
-EVENTS: Final = 256
-"""How many events a helper remembers for their other deliveries."""
-EVENT_BYTES: Final = 16_384
-"""The longest original of an event that is remembered."""
 SUBSCRIPTIONS: Final = 4096
 """How many subscriptions a helper remembers."""
 _LENGTH: Final = 4
@@ -127,12 +123,8 @@ Answer = Sent | WasRead | Refused | Followed | Pong | Failed
 # Numbers with a fraction are Decimals, which MessagePack has not, and whole ones may be longer than it has them.
 packed = msgspec.json.Encoder(decimal_format="number").encode
 """JSON of what an event is matched by."""
-_unpack = msgspec.json.Decoder(float_hook=Decimal).decode
-
-
-def unpacked(facts: bytes) -> Any:
-    """What was `packed`."""
-    return _unpack(facts)
+unpacked = msgspec.json.Decoder(float_hook=Decimal).decode
+"""What was `packed`."""
 
 
 class Link(asyncio.Protocol):

@@ -22,7 +22,8 @@ from gateway.faces.nems.reading import Publication
 from gateway.helper import process
 from gateway.helper.helper import Helper, NotAsked
 from gateway.helper.helpers import HelpedReading, HelpedSender
-from gateway.helper.wire import EVENT_BYTES, EVENTS, SUBSCRIPTIONS
+from gateway.helper.wire import SUBSCRIPTIONS
+from gateway.remembered import EVENT_BYTES, EVENTS
 from gateway.signing import new_secret
 from gateway.subscriptions.subscription import Subscription
 from tests.samples import delivery, event, subscription

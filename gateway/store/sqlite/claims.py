@@ -8,15 +8,11 @@ from collections.abc import Collection, Iterable, Iterator
 from msgspec.structs import replace
 
 from gateway.events import Delivery, Event
-from gateway.remembered import Remembered
+from gateway.remembered import EVENT_BYTES, Remembered
 from gateway.store import rows
 from gateway.store.base import Claimed, Room
 from gateway.store.sqlite.bodies import EVENT
 
-EVENTS = 256
-"""How many events are remembered for their other deliveries."""
-EVENT_BYTES = 16_384
-"""The longest original of an event that is remembered."""
 _LOOK = 500
 _LOOKS = 4
 """A claim looks at no more than so many times so many deliveries: it holds up the writer."""

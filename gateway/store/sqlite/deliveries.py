@@ -12,7 +12,7 @@ from pathlib import Path
 from gateway.clock import Steps
 from gateway.events import NUMBERED, Attempt, Delivery, Event, Verdict
 from gateway.ids import ms_of
-from gateway.remembered import Remembered
+from gateway.remembered import EVENTS, Remembered
 from gateway.store import rows
 from gateway.store.base import Acceptance, Claimed, Room, begins
 from gateway.store.sqlite import claims
@@ -57,7 +57,7 @@ class Deliveries(Engine):
     def __init__(self, path: Path, max_waiting: int = 10_000) -> None:
         super().__init__(path, max_waiting)
         self._steps = Steps()
-        self._events: Remembered[int, Event] = Remembered(claims.EVENTS)
+        self._events: Remembered[int, Event] = Remembered(EVENTS)
 
     async def claim(self, room: Room, now_ms: int, lease_ms: int, full: Collection[str] = ()) -> list[Claimed]:
         if back_ms := self._steps.back_ms():
