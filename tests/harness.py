@@ -30,6 +30,7 @@ from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
+from tests.starter import Started
 
 __all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX"]
 
@@ -135,7 +136,7 @@ class Gateway:
             **environment,
         }
         self.http = httpx.Client(base_url=self.url, timeout=30, verify=self.tls)
-        self._process: subprocess.Popen[bytes] | None = None
+        self._process: subprocess.Popen[bytes] | Started | None = None
 
     @staticmethod
     def of_mesh(mesh: LocalMesh) -> dict[str, str]:
@@ -162,13 +163,7 @@ class Gateway:
 
     def start(self) -> None:
         """Start it, and wait until it is ready."""
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(
-                [sys.executable, "-W", "error", "-m", self.program, self.command],
-                env={**os.environ, **self.environment},
-                stdout=log,
-                stderr=log,
-            )
+        self._process = self._start()
         deadline = time.monotonic() + 30
         while time.monotonic() < deadline:
             if self._process.poll() is not None:
@@ -180,6 +175,14 @@ class Gateway:
                 time.sleep(0.05)
         self.kill()
         raise AssertionError(f"the gateway did not start:\n{self.log.read_text()}")
+
+    def _start(self) -> subprocess.Popen[bytes] | Started:
+        environment = os.environ | self.environment
+        if self.program == "gateway":
+            return Started(self.command, environment, self.log)
+        command = [sys.executable, "-W", "error", "-m", self.program, self.command]
+        with self.log.open("ab") as log:
+            return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 
     def signal(self, number: signal.Signals) -> None:
         """Send it a signal."""
