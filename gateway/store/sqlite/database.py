@@ -7,6 +7,7 @@ import fcntl
 import hashlib
 import secrets
 import sqlite3
+from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
 
@@ -32,10 +33,20 @@ PRAGMAS = (
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for writing, whose commits are on disk when they return."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    for pragma in PRAGMAS:
-        connection.execute(pragma)
-    connection.create_function("hash_of", 1, hash_of, deterministic=True)
+    with closed_if_it_fails(connection):
+        for pragma in PRAGMAS:
+            connection.execute(pragma)
+        connection.create_function("hash_of", 1, hash_of, deterministic=True)
     return connection
+
+
+@contextlib.contextmanager
+def closed_if_it_fails(connection: sqlite3.Connection) -> Iterator[None]:
+    """`connection` stays open unless something is raised."""
+    with contextlib.ExitStack() as failing:
+        failing.callback(connection.close)
+        yield
+        failing.pop_all()
 
 
 def hash_of(event_id: str) -> int:
@@ -55,11 +66,11 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        steps = missing_migrations(connection)
+        with closed_if_it_fails(connection):
+            if steps := missing_migrations(connection):
+                raise ConfigurationError(f"{path}: run `gateway migrate` first; migrations are missing: {names(steps)}")
     except sqlite3.Error as error:
         raise ConfigurationError(f"{path}: not a database of the gateway ({error})") from None
-    if steps:
-        raise ConfigurationError(f"{path}: run `gateway migrate` first; migrations are missing: {names(steps)}")
     return connection
 
 

@@ -41,10 +41,11 @@ class Engine:
         held = database.lock(self._path)
         try:
             connection = database.connect(self._path)
-            database.migrate(connection)
-            self._instance = database.instance(connection)
-            # We hold the lock, so whoever claimed these is gone: their leases end now.
-            connection.execute(RELEASE_ALL, (now_ms(),))
+            with database.closed_if_it_fails(connection):
+                database.migrate(connection)
+                self._instance = database.instance(connection)
+                # We hold the lock, so whoever claimed these is gone: their leases end now.
+                connection.execute(RELEASE_ALL, (now_ms(),))
         except (sqlite3.Error, ConfigurationError) as error:
             held.close()
             raise ConfigurationError(f"store {self._path}: {error}") from None
