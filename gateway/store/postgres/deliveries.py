@@ -136,7 +136,7 @@ async def _give_up(connection: Connection, old: tuple[str, int, int, int], now_m
 
 def _claimed(found: Sequence[rows.Row], lease_ms: int) -> list[Claimed]:
     width = rows.DELIVERY.count(",") + 1
-    told = (tuple(row) for row in found)
+    told = sorted(map(tuple, found))  # by the delivery's id, which comes first
     return [Claimed(rows.delivery_of(row[:width]), rows.event_of(row[width:]), lease_ms) for row in told]
 
 
