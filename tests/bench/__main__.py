@@ -24,14 +24,15 @@ from tests.bench.report import Results, Round
 SCENARIOS: dict[str, scenarios.Scenario] = {
     report.ECHO_JSON: scenarios.echo("json"),
     report.ACCEPT_JSON: scenarios.accept("json"),
-    report.DELIVER: scenarios.deliver_to(1),
-    report.FAN_OUT: scenarios.deliver_to(10),
+    report.DELIVER_JSON: scenarios.deliver_to(1, "json"),
+    report.FAN_OUT: scenarios.deliver_to(10, "json"),
     report.BARE_POSTS: scenarios.post,
     report.TOGETHER: scenarios.commit("together"),
     report.ECHO_XML: scenarios.echo("xml"),
     report.ACCEPT_XML: scenarios.accept("xml"),
     report.ECHO_CLOUDEVENT: scenarios.echo("cloudevent"),
     report.ACCEPT_CLOUDEVENT: scenarios.accept_cloudevent,
+    report.DELIVER_CLOUDEVENT: scenarios.deliver_to(1, "cloudevent"),
     report.APART: scenarios.commit("apart"),
 }
 

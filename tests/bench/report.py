@@ -19,14 +19,16 @@ ECHO_JSON, ECHO_XML = "bare ASGI echo, JSON", "bare ASGI echo, XML"
 ACCEPT_JSON, ACCEPT_XML = "durable accept, JSON", "durable accept, XML"
 ECHO_CLOUDEVENT = "bare ASGI echo, CloudEvent"
 ACCEPT_CLOUDEVENT = "durable accept, CloudEvent with a token"
-DELIVER = "accept and deliver to a webhook, JSON"
-FAN_OUT = "accept and deliver to ten webhooks, deliveries"
+DELIVER_JSON = "accept and deliver to a webhook, JSON"
+DELIVER_CLOUDEVENT = "accept and deliver to a webhook, CloudEvent"
+FAN_OUT = "accept and deliver to ten webhooks, JSON, deliveries"
 BARE_POSTS = "bare aiohttp posts to a webhook"
 TOGETHER, APART = "store alone, group commit", "store alone, a commit per event"
 BESIDE = {
-    ECHO_JSON: ECHO_JSON, ECHO_XML: ECHO_XML, ACCEPT_JSON: ECHO_JSON, ACCEPT_XML: ECHO_XML, DELIVER: ECHO_JSON,
+    ECHO_JSON: ECHO_JSON, ECHO_XML: ECHO_XML, ACCEPT_JSON: ECHO_JSON, ACCEPT_XML: ECHO_XML, DELIVER_JSON: ECHO_JSON,
     FAN_OUT: ECHO_JSON, BARE_POSTS: ECHO_JSON,
     ECHO_CLOUDEVENT: ECHO_CLOUDEVENT, ACCEPT_CLOUDEVENT: ECHO_CLOUDEVENT,
+    DELIVER_CLOUDEVENT: ECHO_CLOUDEVENT,
 }  # fmt: skip
 """Each scenario over HTTP, and the echo of the same body."""
 

@@ -74,23 +74,24 @@ def accept_cloudevent(folder: Path, seconds: float) -> Measure:
     return measured
 
 
-def deliver_to(webhooks: int) -> Scenario:
+def deliver_to(webhooks: int, syntax: Syntax) -> Scenario:
     """So many R4 subscriptions: events published, stored, mapped out and posted to a webhook for each, until the last is
     received. What is counted are deliveries.
     """
+    accepted = "200" if syntax == "cloudevent" else "202"
 
     def run(folder: Path, seconds: float) -> Measure:
         with Receiver(folder) as receiver, Gateway(folder) as gateway:
             for number in range(webhooks):
                 _subscribe(gateway, f"http://127.0.0.1:{receiver.port}/signals/{number}")
-            warm = load(gateway.port, "json", seconds * WARM_UP, "202").count
+            warm = load(gateway.port, syntax, seconds * WARM_UP, accepted).count
             _await_deliveries(gateway, receiver, warm * webhooks)
             before = gateway.cpu_seconds()
-            published = load(gateway.port, "json", seconds, "202")
+            published = load(gateway.port, syntax, seconds, accepted)
             deliveries = published.count * webhooks
             received = _await_deliveries(gateway, receiver, warm * webhooks + deliveries)
             cpu_us = _cpu_us(before, gateway.cpu_seconds(), deliveries)
-            _expect("202 answers", warm + published.count, _stored(gateway.database))
+            _expect(f"{accepted} answers", warm + published.count, _stored(gateway.database))
         drain = received - published.ended
         detail = {"published_per_second": published.count / published.seconds, "drain_seconds": drain}
         return Measure(deliveries, received - published.started, cpu_us, detail)
