@@ -15,7 +15,7 @@ from cryptography.x509.oid import NameOID
 
 _DAY = datetime.timedelta(days=1)
 # From Python 3.13 on certificates are held to RFC 5280: an authority says what its key is for, and each whose it is.
-SIGNS = x509.KeyUsage(
+_SIGNS = x509.KeyUsage(
     digital_signature=False, content_commitment=False, key_encipherment=False, data_encipherment=False,
     key_agreement=False, key_cert_sign=True, crl_sign=True, encipher_only=False, decipher_only=False,
 )  # fmt: skip
@@ -43,20 +43,20 @@ class Issued:
 class Authority:
     """Issues certificates, with their files under `folder`."""
 
-    def __init__(self, folder: Path, name: str) -> None:
+    def __init__(self, folder: Path, name: str = "authority") -> None:
         self._folder, self._name = folder, name
         self._key = ec.generate_private_key(ec.SECP256R1())
         self._subject = _name(name)
         constraints = x509.BasicConstraints(ca=True, path_length=None)
         builder = self._builder(self._subject, self._key).add_extension(constraints, critical=True)
-        builder = builder.add_extension(SIGNS, critical=True)
+        builder = builder.add_extension(_SIGNS, critical=True)
         self.root = self._write(name, builder.sign(self._key, hashes.SHA256()), self._key)
 
-    def issue(self, common_name: str, *, expired: bool = False) -> Issued:
-        """A certificate for `common_name`, at 127.0.0.1."""
+    def issue(self, common_name: str, *, host: str = "127.0.0.1", expired: bool = False) -> Issued:
+        """A certificate for `common_name`, to be shown at `host`, an address or a name."""
         key = ec.generate_private_key(ec.SECP256R1())
-        here = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = self._builder(_name(common_name), key, expired=expired).add_extension(here, critical=False)
+        with_host = x509.SubjectAlternativeName([_host(host)])
+        builder = self._builder(_name(common_name), key, expired=expired).add_extension(with_host, critical=False)
         return self._write(common_name, builder.sign(self._key, hashes.SHA256()), key)
 
     def client(self, shown: Issued | None = None) -> ssl.SSLContext:
@@ -64,6 +64,14 @@ class Authority:
         context = ssl.create_default_context(cafile=str(self.root.cert_file))
         if shown:
             context.load_cert_chain(shown.cert_file, shown.key_file)
+        return context
+
+    def server(self, *, ask: bool = False) -> ssl.SSLContext:
+        """How a server at localhost takes connections; with `ask` only from clients that this authority vouches for."""
+        own = self.issue("localhost", host="localhost")
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.root.cert_file)
+        context.load_cert_chain(own.cert_file, own.key_file)
+        context.verify_mode = ssl.CERT_REQUIRED if ask else ssl.CERT_NONE
         return context
 
     def _builder(
@@ -95,3 +103,10 @@ class Authority:
 
 def _name(common_name: str) -> x509.Name:
     return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name)])
+
+
+def _host(host: str) -> x509.GeneralName:
+    try:
+        return x509.IPAddress(ipaddress.ip_address(host))
+    except ValueError:
+        return x509.DNSName(host)

@@ -15,9 +15,9 @@ class Misbehaved:
     `heard` counts requests, `written` the bytes that the other side let us write.
     """
 
-    def __init__(self, tls: ssl.SSLContext | None = None) -> None:
+    def __init__(self, tls: ssl.SSLContext | None = None, script: Sequence[bytes] = ()) -> None:
         self._tls = tls
-        self.script: Sequence[bytes] = ()
+        self.script = script
         self.pause = 0.0
         self.heard = self.written = 0
         self._under_way: set[asyncio.Task[None]] = set()

@@ -10,7 +10,7 @@ from tests.authority import Authority
 
 
 def test_a_certificate_goes_by_its_fingerprint_and_its_subject(tmp_path: Path) -> None:
-    issued = Authority(tmp_path, "authority").issue("gp.example.nhs.uk")
+    issued = Authority(tmp_path).issue("gp.example.nhs.uk")
     names = certificates.names(ssl.PEM_cert_to_DER_cert(issued.pem))
     assert names == {certificates.normal(f"sha256:{issued.fingerprint}"), "CN=gp.example.nhs.uk"}
 

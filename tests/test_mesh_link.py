@@ -18,7 +18,7 @@ def settings(**changed: object) -> Mesh:
 
 
 async def test_when_the_certificate_ends_is_a_metric(tmp_path: Path) -> None:
-    files = Authority(tmp_path, "authority").issue("mesh")
+    files = Authority(tmp_path).issue("mesh")
     link = MeshLink(settings(cert_file=str(files.cert_file), key_file=str(files.key_file)))
     expected = load_pem_x509_certificate(files.pem.encode()).not_valid_after_utc.timestamp()
     assert REGISTRY.get_sample_value("gateway_mesh_certificate_expiry_timestamp_seconds") == expected

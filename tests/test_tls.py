@@ -12,7 +12,7 @@ from tests.harness import free_port, run
 
 @pytest.fixture
 def server(tmp_path: Path) -> Issued:
-    return Authority(tmp_path, "authority").issue("gateway.example.nhs.uk")
+    return Authority(tmp_path).issue("gateway.example.nhs.uk")
 
 
 def start(folder: Path, **environment: str) -> str:

@@ -18,7 +18,7 @@ SUBJECT = "CN=gp.example.nhs.uk"
 
 @pytest.fixture(scope="module")
 def pem(tmp_path_factory: pytest.TempPathFactory) -> str:
-    return Authority(tmp_path_factory.mktemp("pki"), "authority").issue("gp.example.nhs.uk").pem
+    return Authority(tmp_path_factory.mktemp("pki")).issue("gp.example.nhs.uk").pem
 
 
 def request(client: str | None, header: str = "", chain: list[str] | None = None) -> Request:

@@ -158,7 +158,7 @@ def test_a_nems_that_does_not_answer_is_told_with_the_time() -> None:
 
 
 def test_mutual_tls(mesh: LocalMesh, tmp_path: Path) -> None:
-    authority = Authority(tmp_path, "authority")
+    authority = Authority(tmp_path)
     server, mine, others = (authority.issue(name) for name in ("gateway", "mine", "others"))
     applications = tmp_path / "applications.yaml"
     applications.write_text(

@@ -27,7 +27,7 @@ class Pki:
     """An authority, the certificates it gave to the gateway and its clients, and one of another authority."""
 
     def __init__(self, folder: Path) -> None:
-        self.authority = Authority(folder, "authority")
+        self.authority = Authority(folder)
         self.stranger = Authority(folder, "stranger")
         self.server = self.authority.issue("gateway.example.nhs.uk")
         self.mine = self.authority.issue("mine.example.nhs.uk")

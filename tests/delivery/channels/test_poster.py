@@ -23,8 +23,9 @@ from gateway.delivery.channels.connection import Answer
 from gateway.delivery.channels.poster import NotConnected, Poster, _target
 from gateway.delivery.channels.webhook import tls_context
 from gateway.outbound import ForbiddenAddress
-from tests.certificates import Authority
+from tests.authority import Authority
 from tests.harness import free_port
+from tests.misbehaved import Misbehaved
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 HEADERS = (("Content-Type", "text/plain"), ("X-Own", "1"))
@@ -414,18 +415,16 @@ class TestTls:
 
     async def test_connections_are_kept(self, tmp_path: Path) -> None:
         authority = Authority(tmp_path)
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(*authority.issue("localhost"))
-        tls = tls_context(str(authority.file))
-        async with listening_at(context) as listening, posting(Names("127.0.0.1"), tls) as poster:
+        tls = tls_context(str(authority.root.cert_file))
+        async with listening_at(authority.server()) as listening, posting(Names("127.0.0.1"), tls) as poster:
             for host in ("localhost", "localhost", "localhost."):
                 assert (await post(poster, f"https://{host}:{listening.port}/")).status == 204
             assert len(listening.connections) == 2
 
     async def test_a_certificate_for_another_name_is_not_taken(self, tmp_path: Path) -> None:
         authority = Authority(tmp_path)
-        tls = tls_context(str(authority.file))
-        async with authority.listener() as listening, posting(Names("127.0.0.1"), tls) as poster:
+        tls = tls_context(str(authority.root.cert_file))
+        async with Misbehaved(authority.server()) as listening, posting(Names("127.0.0.1"), tls) as poster:
             port = urlsplit(listening.url).port
             for host in ("other.example", "127.0.0.1"):
                 with pytest.raises(NotConnected, match="SSLCertVerificationError"):

@@ -16,10 +16,12 @@ from gateway.delivery.channels.webhook import Webhook, tls_context
 from gateway.errors import ConfigurationError
 from gateway.signing import new_secret
 from gateway.subscriptions.subscription import Subscription
-from tests.certificates import Authority
+from tests.authority import Authority
 from tests.harness import Listener, free_port
 from tests.misbehaved import Misbehaved
 from tests.samples import delivery, event, subscription
+
+DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 
 
 async def nobody(_: str) -> Subscription | None:
@@ -218,23 +220,25 @@ class TestTls:
     """With certificates of our own making; the other side's is always verified, ours shown where it is asked for."""
 
     async def test_a_certificate_that_nobody_vouches_for_is_not_taken(self, authority: Authority) -> None:
-        async with authority.listener() as listening:
+        async with Misbehaved(authority.server(), [DONE]) as listening:
             channel = Webhook(5.0, loopback=True, find=nobody, tls=tls_context())
             outcome = await channel.send(notification(listening.url))
             await channel.close()
             assert (outcome.result, listening.heard) == (Result.FAILED, 0)
 
     async def test_an_authority_of_our_own_is_taken(self, authority: Authority) -> None:
-        async with authority.listener() as listening:
-            channel = Webhook(5.0, loopback=True, find=nobody, tls=tls_context(str(authority.file)))
+        async with Misbehaved(authority.server(), [DONE]) as listening:
+            channel = Webhook(5.0, loopback=True, find=nobody, tls=tls_context(str(authority.root.cert_file)))
             assert (await channel.send(notification(listening.url))).result is Result.DELIVERED
             await channel.close()
 
     async def test_a_client_certificate_is_shown(self, authority: Authority) -> None:
         own = authority.issue("gateway")
-        async with authority.listener(ask=True) as listening:
-            for files, result in (((), Result.UNCERTAIN), (map(str, own), Result.DELIVERED)):
-                channel = Webhook(5.0, loopback=True, find=nobody, tls=tls_context(str(authority.file), *files))
+        async with Misbehaved(authority.server(ask=True), [DONE]) as listening:
+            for files, result in (((), Result.UNCERTAIN), ((str(own.cert_file), str(own.key_file)), Result.DELIVERED)):
+                channel = Webhook(
+                    5.0, loopback=True, find=nobody, tls=tls_context(str(authority.root.cert_file), *files)
+                )
                 assert (await channel.send(notification(listening.url))).result is result
                 await channel.close()
 
