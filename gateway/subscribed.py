@@ -32,14 +32,6 @@ async def listed(store: Store) -> AsyncIterator[Listed]:
         after = page[-1].id
 
 
-async def is_there(store: Store, identity: str) -> bool:
-    """Whether a subscription is not deleted."""
-    async for entry, _ in listed(store):
-        if entry.id == identity:
-            return True
-    return False
-
-
 def print_subscriptions(
     settings: StoreSettings, wanted: Callable[[Listed], bool], limit: int, *, as_json: bool
 ) -> None:
@@ -94,7 +86,7 @@ async def _known(store: Store, identity: str) -> tuple[Subscription, bool, int] 
     if one is None:
         return None
     counts = await store.event_counts([identity])
-    return one, not await is_there(store, identity), counts.get(identity, 0)
+    return one, not await store.is_subscribed(identity), counts.get(identity, 0)
 
 
 def _entry(one: Entry, state: str) -> dict[str, Any]:

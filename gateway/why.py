@@ -24,7 +24,7 @@ from gateway.resources import folder
 from gateway.settings import Settings
 from gateway.store.base import EventTrace, Store
 from gateway.store.chosen import ask
-from gateway.subscribed import is_there, listed
+from gateway.subscribed import listed
 from gateway.subscriptions.conditions import Condition, Verdict, judge
 from gateway.subscriptions.facts import EventFacts
 from gateway.subscriptions.subscription import Entry
@@ -76,7 +76,7 @@ async def _judged(
     if kept is None:
         raise ConfigurationError(f"{subscription}: there is no such subscription")
     verdict = judge(event, kept.entry, facts)
-    if not await is_there(store, subscription):
+    if not await store.is_subscribed(subscription):
         verdict = _with(verdict, Condition("subscription is still there", False))
     return trace, [_Judged(kept.entry, await standing.judge(verdict, kept.entry))]
 

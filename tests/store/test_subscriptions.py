@@ -34,9 +34,12 @@ async def test_a_deleted_subscription_is_gone_once(store: Store) -> None:
 async def test_a_deleted_subscription_is_still_found_by_its_id(store: Store) -> None:
     one = subscription()
     await store.add_subscription(one)
+    assert await store.is_subscribed(one.id)
     await store.delete_subscription(one.id, SOON)
     assert await store.subscription(one.id) == one
     assert await store.subscription("none") is None
+    assert not await store.is_subscribed(one.id)
+    assert not await store.is_subscribed("none")
 
 
 async def test_a_subscription_is_replaced_whole(store: Store) -> None:

@@ -68,3 +68,7 @@ class Subscriptions(Protocol):
     async def subscription(self, subscription_id: str) -> Subscription | None:
         """One, deleted or not."""
         ...
+
+    async def is_subscribed(self, subscription_id: str) -> bool:
+        """Whether there is such a subscription and it is not deleted."""
+        ...

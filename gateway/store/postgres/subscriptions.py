@@ -38,6 +38,7 @@ WHOLE = (
     " JOIN subscription_resources ON subscription_id = id"
 )
 PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> $1 ORDER BY created_ms, id"
+IS_SUBSCRIBED = "SELECT 1 FROM subscriptions WHERE id = $1 AND deleted_ms IS NULL"
 ONE = f"{WHOLE} WHERE id = $1"
 ENTRIES = (
     f"SELECT {rows.NEMS_ENTRY} FROM subscriptions"  # noqa: S608
@@ -102,6 +103,9 @@ class Subscriptions(Engine):
     async def subscription(self, subscription_id: str) -> Subscription | None:
         row = await self._first(ONE, subscription_id)
         return rows.subscription_of(row) if row else None
+
+    async def is_subscribed(self, subscription_id: str) -> bool:
+        return await self._first(IS_SUBSCRIBED, subscription_id) is not None
 
 
 async def _add(connection: Connection, one: Subscription, revision: int) -> None:

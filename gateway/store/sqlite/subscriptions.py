@@ -37,6 +37,7 @@ WHOLE = (
 )
 PRESENT = f"{WHOLE} WHERE deleted_ms IS NULL AND face <> ? ORDER BY created_ms, id"
 ONE = f"{WHOLE} WHERE id = ?"
+IS_SUBSCRIBED = "SELECT 1 FROM subscriptions WHERE id = ? AND deleted_ms IS NULL"
 ENTRIES = (
     f"SELECT {rows.NEMS_ENTRY} FROM subscriptions"  # noqa: S608
     " WHERE face = 'nems' AND id > ? AND deleted_ms IS NULL ORDER BY id LIMIT ?"
@@ -91,6 +92,10 @@ class Subscriptions(Engine):
     async def subscription(self, subscription_id: str) -> Subscription | None:
         row = await self._read(lambda connection: connection.execute(ONE, (subscription_id,)).fetchone())
         return rows.subscription_of(row) if row else None
+
+    async def is_subscribed(self, subscription_id: str) -> bool:
+        row = await self._read(lambda connection: connection.execute(IS_SUBSCRIBED, (subscription_id,)).fetchone())
+        return row is not None
 
 
 def _add(connection: sqlite3.Connection, one: Subscription) -> None:
