@@ -10,15 +10,16 @@ from gateway.store import rows
 # A lease that ended tells of an attempt whose end nobody saw.
 _TAKE = f"""
 fit AS MATERIALIZED (
-    SELECT found.id AS delivery_id, found.state AS before, row_number() OVER places AS place,
-        sum(octet_length(body)) OVER places - octet_length(body) AS bytes_before, {rows.EVENT}
+    SELECT found.id, found.state, row_number() OVER places AS place,
+        sum(octet_length(body)) OVER places - octet_length(body) AS bytes_before
     FROM found JOIN events e ON e.id = found.event_id WHERE NOT found.over
     WINDOW places AS (ORDER BY found.next_ms, found.id ROWS UNBOUNDED PRECEDING)
 )
 UPDATE deliveries d
-SET state = 'sending', next_ms = $1 + (SELECT ahead FROM clock), uncertain = d.uncertain OR e.before = 'sending',
+SET state = 'sending', next_ms = $1 + (SELECT ahead FROM clock), uncertain = d.uncertain OR fit.state = 'sending',
     claim = d.claim + 1
-FROM fit e WHERE d.id = e.delivery_id AND place <= $3 AND bytes_before < $4 RETURNING {rows.DELIVERY}, {rows.EVENT}
+FROM fit, events e
+WHERE d.id = fit.id AND e.id = d.event_id AND place <= $3 AND bytes_before < $4 RETURNING {rows.DELIVERY}, {rows.EVENT}
 """  # noqa: S608  # our own column names
 LOOK: Final = 500
 LOOKS: Final = 4
