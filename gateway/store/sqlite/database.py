@@ -43,10 +43,11 @@ def connect(path: Path) -> sqlite3.Connection:
 @contextlib.contextmanager
 def closed_if_it_fails(connection: sqlite3.Connection) -> Iterator[None]:
     """`connection` stays open unless something is raised."""
-    with contextlib.ExitStack() as failing:
-        failing.callback(connection.close)
+    try:
         yield
-        failing.pop_all()
+    except BaseException:
+        connection.close()
+        raise
 
 
 def hash_of(event_id: str) -> int:

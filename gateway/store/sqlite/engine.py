@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TypeVar
@@ -38,36 +38,31 @@ class Engine:
 
     async def open(self) -> None:
         """Make the file if it is missing, migrate it, and release what a dead process left claimed."""
-        held = database.lock(self._path)
-        try:
-            connection = database.connect(self._path)
-            with database.closed_if_it_fails(connection):
+        async with self._opening() as opened:
+            opened.callback(database.lock(self._path).close)
+            connection = self._connect(opened)
+            try:
                 database.migrate(connection)
-                self._instance = database.instance(connection)
-                # We hold the lock, so whoever claimed these is gone: their leases end now.
-                connection.execute(RELEASE_ALL, (now_ms(),))
-        except (sqlite3.Error, ConfigurationError) as error:
-            held.close()
-            raise ConfigurationError(f"store {self._path}: {error}") from None
-        await self.open_to_read()
-        # In the order of closing: what the writer has under way needs the connection, and that the lock.
-        self._closing.callback(held.close)
-        self._write_with(connection)
+            except ConfigurationError as error:
+                raise ConfigurationError(f"store {self._path}: {error}") from None
+            self._instance = database.instance(connection)
+            # We hold the lock, so whoever claimed these is gone: their leases end now.
+            connection.execute(RELEASE_ALL, (now_ms(),))
+            self._read_by(opened)
+            self._write_by(connection, opened)
 
     async def open_to_read(self) -> None:
         """Connect to a file that is there and migrated; nothing of it is changed."""
-        self._reading = database.connect_to_read(self._path)
-        self._read_thread = ThreadPoolExecutor(1, thread_name_prefix="read")
-        self._closing = contextlib.AsyncExitStack()
-        self._closing.callback(self._reading.close)
-        self._closing.callback(self._read_thread.shutdown)
+        async with self._opening() as opened:
+            self._read_by(opened)
 
     async def open_beside(self) -> None:
         """Write into a file that another process holds: the two wait for each other, so this is for a word or two."""
-        await self.open_to_read()
-        connection = database.connect(self._path)
-        self._instance = database.instance(connection)
-        self._write_with(connection)
+        async with self._opening() as opened:
+            self._read_by(opened)
+            connection = self._connect(opened)
+            self._instance = database.instance(connection)
+            self._write_by(connection, opened)
 
     async def close(self) -> None:
         await self._closing.aclose()
@@ -81,10 +76,30 @@ class Engine:
             return {"store": str(error), "migrations": "unknown"}
         return {"store": "ok", "migrations": f"missing: {names(missing)}" if missing else "ok"}
 
-    def _write_with(self, connection: sqlite3.Connection) -> None:
+    @contextlib.asynccontextmanager
+    async def _opening(self) -> AsyncIterator[contextlib.AsyncExitStack]:
+        """What is opened, for `close` to close, the last first; it is closed at once when opening fails.
+
+        Raises:
+            ConfigurationError: SQLite refuses.
+        """
+        async with contextlib.AsyncExitStack() as opened:
+            try:
+                yield opened
+            except sqlite3.Error as error:
+                raise ConfigurationError(f"store {self._path}: {error}") from None
+            self._closing = opened.pop_all()
+
+    def _connect(self, opened: contextlib.AsyncExitStack) -> sqlite3.Connection:
+        return opened.enter_context(contextlib.closing(database.connect(self._path)))
+
+    def _read_by(self, opened: contextlib.AsyncExitStack) -> None:
+        self._reading = opened.enter_context(contextlib.closing(database.connect_to_read(self._path)))
+        self._read_thread = opened.enter_context(ThreadPoolExecutor(1, thread_name_prefix="read"))
+
+    def _write_by(self, connection: sqlite3.Connection, opened: contextlib.AsyncExitStack) -> None:
         self._writer = GroupWriter(connection, self._max_waiting)
-        self._closing.callback(connection.close)
-        self._closing.push_async_callback(self._writer.close)
+        opened.push_async_callback(self._writer.close)
 
     def _write(self, job: Callable[[sqlite3.Connection], T]) -> asyncio.Future[T]:
         """Have `job` run in the next group; the future holds its result once that is durable."""

@@ -1,16 +1,20 @@
 from __future__ import annotations
 
+import contextlib
+import functools
 import resource
 import signal
 import sqlite3
+from collections.abc import Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from msgspec.structs import replace
 
 from gateway.errors import ConfigurationError, Unavailable
 from gateway.store.base import Room
-from gateway.store.sqlite import SqliteStore
+from gateway.store.sqlite import SqliteStore, database
 from gateway.store.sqlite.database import MIGRATIONS, migrate_file
 from tests.store.acts import LATER, MUCH_LATER, SOON, accept
 
@@ -100,6 +104,42 @@ async def test_what_is_no_database_is_refused(tmp_path: Path) -> None:
         await SqliteStore(path).open()
     with pytest.raises(ConfigurationError, match="not a database"):
         await SqliteStore(path).open_to_read()
+
+
+_UNNUMBERED, _LATER = "DROP TABLE instance", "INSERT INTO migrations VALUES (9999, 'later', 0)"
+
+
+@pytest.mark.parametrize(
+    ("open_it", "spoil"),
+    [
+        (SqliteStore.open, _UNNUMBERED), (SqliteStore.open, _LATER),
+        (SqliteStore.open_beside, _UNNUMBERED), (SqliteStore.open_beside, _LATER),
+        (SqliteStore.open_to_read, _LATER),
+    ],
+)  # fmt: skip
+async def test_what_cannot_be_opened_is_left_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, open_it: Callable[[SqliteStore], Awaitable[None]], spoil: str
+) -> None:
+    path = tmp_path / "gateway.db"
+    migrate_file(path)
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        connection.execute(spoil)
+    left_open: set[sqlite3.Connection] = set()
+
+    class Counted(sqlite3.Connection):
+        def __init__(self, *arguments: Any, **options: Any) -> None:
+            super().__init__(*arguments, **options)
+            left_open.add(self)
+
+        def close(self) -> None:
+            super().close()
+            left_open.discard(self)
+
+    monkeypatch.setattr(sqlite3, "connect", functools.partial(sqlite3.connect, factory=Counted))
+    with pytest.raises(ConfigurationError):
+        await open_it(SqliteStore(path))
+    assert not left_open
+    database.lock(path).close()
 
 
 async def test_a_missing_database_is_not_made_by_a_reader(tmp_path: Path) -> None:
