@@ -8,7 +8,6 @@ import signal
 import socket
 import ssl
 import subprocess
-import sys
 import threading
 import time
 import uuid
@@ -30,7 +29,7 @@ from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
-from tests.starter import Started
+from tests.starter import PYTHON, Started
 
 __all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX"]
 
@@ -102,7 +101,7 @@ def claims(asid: str = NEMS_HEADERS["fromASID"], **changed: Any) -> jwt.Claims:
 
 def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     """A command of the gateway, as a person runs it."""
-    command = [sys.executable, "-W", "error", "-m", "gateway", *arguments]
+    command = [*PYTHON, "-m", "gateway", *arguments]
     return subprocess.run(command, env={**os.environ, **environment}, capture_output=True, text=True, timeout=60)
 
 
@@ -180,7 +179,7 @@ class Gateway:
         environment = os.environ | self.environment
         if self.program == "gateway":
             return Started(self.command, environment, self.log)
-        command = [sys.executable, "-W", "error", "-m", self.program, self.command]
+        command = [*PYTHON, "-m", self.program, self.command]
         with self.log.open("ab") as log:
             return subprocess.Popen(command, env=environment, stdout=log, stderr=log)
 

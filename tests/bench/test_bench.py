@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +14,7 @@ from tests.bench.__main__ import SCENARIOS
 from tests.bench.bridges import BRIDGES
 from tests.bench.processes import BenchError
 from tests.bench.scenarios import _expect
+from tests.starter import PYTHON
 
 STEPS = {"headers", "parse", "event type", "validate", "map in", "match", "metrics", "log", "accept", "application"}
 WAYS = {library.GATEWAY, library.OBJECTS, library.JSON_FORM}
@@ -40,7 +40,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, dict[str, Any]]:
         str(folder / "bench.json"),
     ]
     done = subprocess.run(
-        [sys.executable, "-W", "error", "-m", "tests.bench", *options],
+        [*PYTHON, "-m", "tests.bench", *options],
         cwd=Path(__file__).resolve().parents[2], capture_output=True, timeout=280, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr

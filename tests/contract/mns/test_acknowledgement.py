@@ -20,6 +20,7 @@ from mesh.message import OutgoingMessage, ReceivedMessage
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.contract.mns.acts import Caller, closed, cloudevent
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect, eventually
+from tests.starter import PYTHON
 
 ACK = "nhshco-hc-complete-1-ack-1"
 SOURCE = "https://gp.example/fhir/R4"
@@ -99,7 +100,7 @@ def publish(caller: Caller, mesh: LocalMesh) -> str:
 
 def shown(gateway: Gateway, answers: str) -> list[dict[str, Any]]:
     (trace,) = [trace for trace in gateway.events() if trace.event.id == answers]
-    command = [sys.executable, "-W", "error", "-m", "gateway", "events", "show", ids.show(trace.event.row_id), "--json"]
+    command = [*PYTHON, "-m", "gateway", "events", "show", ids.show(trace.event.row_id), "--json"]
     done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True)
     found: list[dict[str, Any]] = json.loads(done.stdout)["acknowledgements"]
     return found

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -16,6 +15,7 @@ import pytest
 
 from tests.contract.mns.acts import BASE
 from tests.harness import Gateway, Listener, eventually
+from tests.starter import PYTHON
 
 PERIOD = 2
 
@@ -40,7 +40,7 @@ def subscribe(gateway: Gateway, url: str, **more: Any) -> str:
 
 
 def connectivity(gateway: Gateway) -> Any:
-    command = [sys.executable, "-W", "error", "-m", "gateway", "connectivity", "--json"]
+    command = [*PYTHON, "-m", "gateway", "connectivity", "--json"]
     done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)

@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+
+from tests.starter import PYTHON
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -75,7 +76,7 @@ def mapping(folder: Path) -> Command:
     """`gateway mapping …`, on that folder."""
 
     def run(*arguments: str, where: Path = folder) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-W", "error", "-m", "gateway", "mapping", *arguments]
+        command = [*PYTHON, "-m", "gateway", "mapping", *arguments]
         command += [] if arguments[0] == "schema" else ["--mappings", str(where)]
         return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "80"})
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +16,12 @@ from gateway.mapping.tools.schema import schema
 from gateway.mapping.tools.workspace import yaml_files
 from tests.mapping.conftest import MAPPINGS
 from tests.mapping.tools.conftest import BACK
+from tests.starter import PYTHON
 
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
-    command = [sys.executable, "-W", "error", "-m", "gateway", "mapping", "schema"]
+    command = [*PYTHON, "-m", "gateway", "mapping", "schema"]
     printed = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
     Draft202012Validator.check_schema(printed)
     return Draft202012Validator(printed)
