@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import importlib.util
 import itertools
 import os
@@ -12,6 +13,7 @@ import signal
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -62,6 +64,13 @@ class PostgresServer:
         name = f"test_{next(self._numbers)}"
         self.sql(f"CREATE DATABASE {name} TEMPLATE {template}")
         return self.url(name)
+
+    @contextlib.contextmanager
+    def passing(self, template: str = TEMPLATE) -> Iterator[str]:
+        """A new database, as `database`, which is dropped in the end: nothing of it is left to be vacuumed later."""
+        url = self.database(template)
+        yield url
+        self.sql(f"DROP DATABASE {url.rpartition('/')[2]} WITH (FORCE)")
 
     def sql(self, statement: str, database: str = "postgres") -> list[Any]:
         """The rows of a statement."""

@@ -60,9 +60,7 @@ def own(server: PostgresServer, seconds: float, jobs: int) -> dict[str, Scenario
         ON_POSTGRES: lambda folder: accept(server, folder, seconds),
     }
     for batch, name in OWN.items():
-        chosen[name] = lambda _, batch=batch: _queue(
-            tool("tests.bench.claims", server.database(), str(jobs), str(batch), seconds=60)
-        )
+        chosen[name] = lambda _, batch=batch: claims(server, jobs, batch)
     return chosen
 
 
@@ -70,7 +68,7 @@ def rivals(server: PostgresServer, options: argparse.Namespace) -> dict[str, Sce
     """Queue libraries, each run by its own worker."""
 
     def run(library: str, jobs: int, at_a_time: int) -> Scenario:
-        return lambda _: _rival(options.rivals, library, server.database("template0"), jobs, at_a_time)
+        return lambda _: _rival(server, options.rivals, library, jobs, at_a_time)
 
     chosen = {name: run("pgqueuer", options.jobs, batch) for batch, name in PGQUEUER.items()}
     return chosen | {PROCRASTINATE: run("procrastinate", min(options.jobs, SLOW_JOBS), 20)}
@@ -78,20 +76,27 @@ def rivals(server: PostgresServer, options: argparse.Namespace) -> dict[str, Sce
 
 def accept(server: PostgresServer, folder: Path, seconds: float) -> Measure:
     """As `scenarios.accept`, over PostgreSQL."""
-    url = server.database()
-    with Gateway(folder, GATEWAY_STORE__URL=url) as gateway:
-        warm = load(gateway.port, "json", seconds * WARM_UP, "202")
-        measured = _loaded(gateway, "json", seconds, "202")
-    database = url.rpartition("/")[2]
-    kept = {"originals": server.sql("SELECT count(*) FROM events WHERE length(body) > 2", database)[0][0]}
-    _expect("202 answers", warm.count + measured.count, kept)
+    with server.passing() as url:
+        with Gateway(folder, GATEWAY_STORE__URL=url) as gateway:
+            warm = load(gateway.port, "json", seconds * WARM_UP, "202")
+            measured = _loaded(gateway, "json", seconds, "202")
+        database = url.rpartition("/")[2]
+        kept = {"originals": server.sql("SELECT count(*) FROM events WHERE length(body) > 2", database)[0][0]}
+        _expect("202 answers", warm.count + measured.count, kept)
     return measured
 
 
-def _rival(python: Path, library: str, url: str, jobs: int, at_a_time: int) -> Measure:
-    command = [python, RIVALS / f"{library}_jobs.py", url, str(jobs), str(at_a_time)]
+def claims(server: PostgresServer, jobs: int, batch: int) -> Measure:
+    """The gateway's claims."""
+    with server.passing() as url:
+        return _queue(tool("tests.bench.claims", url, str(jobs), str(batch), seconds=60))
+
+
+def _rival(server: PostgresServer, python: Path, library: str, jobs: int, at_a_time: int) -> Measure:
     try:
-        done = subprocess.run(command, capture_output=True, timeout=300, check=True)
+        with server.passing("template0") as url:
+            command = [python, RIVALS / f"{library}_jobs.py", url, str(jobs), str(at_a_time)]
+            done = subprocess.run(command, capture_output=True, timeout=300, check=True)
     except (OSError, subprocess.CalledProcessError, subprocess.TimeoutExpired) as error:
         raise BenchError(f"{library} failed: {error}") from None
     return _queue(json.loads(done.stdout))
