@@ -33,7 +33,7 @@ PRAGMAS = (
 def connect(path: Path) -> sqlite3.Connection:
     """A connection for writing, whose commits are on disk when they return."""
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, cached_statements=256)
-    with closed_if_it_fails(connection):
+    with _closed_if_it_fails(connection):
         for pragma in PRAGMAS:
             connection.execute(pragma)
         connection.create_function("hash_of", 1, hash_of, deterministic=True)
@@ -41,7 +41,7 @@ def connect(path: Path) -> sqlite3.Connection:
 
 
 @contextlib.contextmanager
-def closed_if_it_fails(connection: sqlite3.Connection) -> Iterator[None]:
+def _closed_if_it_fails(connection: sqlite3.Connection) -> Iterator[None]:
     """`connection` stays open unless something is raised."""
     try:
         yield
@@ -67,7 +67,7 @@ def connect_to_read(path: Path) -> sqlite3.Connection:
         )
     try:
         connection = sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True, check_same_thread=False)
-        with closed_if_it_fails(connection):
+        with _closed_if_it_fails(connection):
             if steps := missing_migrations(connection):
                 raise ConfigurationError(f"{path}: run `gateway migrate` first; migrations are missing: {names(steps)}")
     except sqlite3.Error as error:
