@@ -1,4 +1,6 @@
-"""What tests of the whole gateway run: the real command, a real webhook listener, messages of our own."""
+"""What tests of the whole gateway run: the gateway as a process of its own, its commands, a real webhook listener,
+messages of our own.
+"""
 
 from __future__ import annotations
 

@@ -14,10 +14,10 @@ import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
-PYTHON = (sys.executable, "-W", "error", "-W", "ignore:Binding :DeprecationWarning")
-"""Python, to which warnings are errors, but for one that Python 3.12 gives by mistake before 3.12.4: of the numbered
-parameters of SQLite.
-"""
+# Python 3.12 warns by mistake, before 3.12.4, of the numbered parameters of SQLite.
+_MISTAKEN = (3, 12) <= sys.version_info < (3, 12, 4)
+PYTHON = (sys.executable, "-W", "error", *(("-W", "ignore:Binding :DeprecationWarning") if _MISTAKEN else ()))
+"""Python, to which warnings are errors."""
 # What fails while these are imported is seen where they are imported without it.
 _imported = multiprocessing.get_context("forkserver")
 _imported.set_forkserver_preload(["gateway.cli", "gateway.serve", "gateway.store.chosen"])
@@ -69,7 +69,8 @@ def _run(command: str, environment: dict[str, str], log: str) -> None:
         for standard in (1, 2):
             os.dup2(output.fileno(), standard)
     warnings.simplefilter("error")
-    warnings.filterwarnings("ignore", "Binding ", DeprecationWarning)
+    if _MISTAKEN:
+        warnings.filterwarnings("ignore", "Binding ", DeprecationWarning)
     sys.argv = ["gateway", command]
     from gateway.cli import main
 

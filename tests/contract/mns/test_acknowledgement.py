@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -19,8 +16,7 @@ from mesh.mailbox import Mailbox
 from mesh.message import OutgoingMessage, ReceivedMessage
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.contract.mns.acts import Caller, closed, cloudevent
-from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect, eventually
-from tests.starter import PYTHON
+from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, collect, eventually, run
 
 ACK = "nhshco-hc-complete-1-ack-1"
 SOURCE = "https://gp.example/fhir/R4"
@@ -100,8 +96,7 @@ def publish(caller: Caller, mesh: LocalMesh) -> str:
 
 def shown(gateway: Gateway, answers: str) -> list[dict[str, Any]]:
     (trace,) = [trace for trace in gateway.events() if trace.event.id == answers]
-    command = [*PYTHON, "-m", "gateway", "events", "show", ids.show(trace.event.row_id), "--json"]
-    done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True)
+    done = run("events", "show", ids.show(trace.event.row_id), "--json", **gateway.environment)
     found: list[dict[str, Any]] = json.loads(done.stdout)["acknowledgements"]
     return found
 
@@ -253,6 +248,5 @@ def test_the_words_of_the_trace(gateway: Gateway, caller: Caller, mesh: LocalMes
     send(gateway, caller, message(answered, "fatal-error"))
     collect(mesh, 1)
     (trace,) = [trace for trace in gateway.events() if trace.event.id == answered]
-    command = [sys.executable, "-m", "gateway", "events", "show", ids.show(trace.event.row_id)]
-    done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True)
+    done = run("events", "show", ids.show(trace.event.row_id), **gateway.environment)
     assert "business acknowledgement by everything: fatal-error" in done.stdout

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
 import uuid
 from collections.abc import Iterator
 from datetime import datetime
@@ -14,8 +12,7 @@ from typing import Any
 import pytest
 
 from tests.contract.mns.acts import BASE
-from tests.harness import Gateway, Listener, eventually
-from tests.starter import PYTHON
+from tests.harness import Gateway, Listener, eventually, run
 
 PERIOD = 2
 
@@ -40,8 +37,7 @@ def subscribe(gateway: Gateway, url: str, **more: Any) -> str:
 
 
 def connectivity(gateway: Gateway) -> Any:
-    command = [*PYTHON, "-m", "gateway", "connectivity", "--json"]
-    done = subprocess.run(command, env={**os.environ, **gateway.environment}, capture_output=True, text=True)
+    done = run("connectivity", "--json", **gateway.environment)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 

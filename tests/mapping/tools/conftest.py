@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from tests.starter import PYTHON
+from tests.harness import run
 
 Command = Callable[..., subprocess.CompletedProcess[str]]
 
@@ -75,12 +74,11 @@ def folder(tmp_path: Path) -> Path:
 def mapping(folder: Path) -> Command:
     """`gateway mapping …`, on that folder."""
 
-    def run(*arguments: str, where: Path = folder) -> subprocess.CompletedProcess[str]:
-        command = [*PYTHON, "-m", "gateway", "mapping", *arguments]
-        command += [] if arguments[0] == "schema" else ["--mappings", str(where)]
-        return subprocess.run(command, capture_output=True, text=True, timeout=60, env={**os.environ, "COLUMNS": "80"})
+    def command(*arguments: str, where: Path = folder) -> subprocess.CompletedProcess[str]:
+        there = () if arguments[0] == "schema" else ("--mappings", str(where))
+        return run("mapping", *arguments, *there, COLUMNS="80")
 
-    return run
+    return command
 
 
 def case(folder: Path, name: str, **content: Any) -> Path:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -14,15 +13,14 @@ from gateway.documents import read_yaml
 from gateway.mapping.declaration import FRAGMENT_KEYS, MODULE_KEYS
 from gateway.mapping.tools.schema import schema
 from gateway.mapping.tools.workspace import yaml_files
+from tests.harness import run
 from tests.mapping.conftest import MAPPINGS
 from tests.mapping.tools.conftest import BACK
-from tests.starter import PYTHON
 
 
 @pytest.fixture(scope="module")
 def validator() -> Draft202012Validator:
-    command = [*PYTHON, "-m", "gateway", "mapping", "schema"]
-    printed = json.loads(subprocess.run(command, capture_output=True, check=True, timeout=60).stdout)
+    printed = json.loads(run("mapping", "schema").stdout)
     Draft202012Validator.check_schema(printed)
     return Draft202012Validator(printed)
 
