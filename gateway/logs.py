@@ -10,9 +10,9 @@ import logging
 import sys
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Final
 
 import msgspec
 import structlog
@@ -22,6 +22,8 @@ _NAMES = {
     logging.CRITICAL: "critical",
 }  # fmt: skip
 _encoder = msgspec.json.Encoder(enc_hook=str)
+_PIECE: Final = 4096
+"""What Linux writes to a pipe in one piece (`PIPE_BUF`): beyond it what a helper writes may come in between."""
 
 
 def configure(level: str, stream: BinaryIO | None = None) -> None:
@@ -105,8 +107,9 @@ class _Lines:
             if text := _encoded(lines):
                 # ValueError is what a closed stream raises.
                 with contextlib.suppress(OSError, ValueError):
-                    self._stream.write(text)
-                    self._stream.flush()
+                    for piece in _pieces(text):
+                        self._stream.write(piece)
+                        self._stream.flush()
 
 
 def _encoded(lines: Sequence[dict[str, Any]]) -> bytes:
@@ -121,6 +124,17 @@ def _encoded_alone(line: dict[str, Any]) -> bytes:
         return _encoder.encode(line) + b"\n"
     except ValueError:  # half a character, which only Python's own encoder writes
         return json.dumps(line, default=_text, separators=(",", ":")).encode() + b"\n"
+
+
+def _pieces(text: bytes) -> Iterator[bytes]:
+    """`text` in pieces of whole lines; one that is too long is a piece of its own."""
+    start = 0
+    while len(text) - start > _PIECE:
+        end = text.rfind(b"\n", start, start + _PIECE) + 1 or text.index(b"\n", start) + 1
+        yield text[start:end]
+        start = end
+    if start < len(text):
+        yield text[start:]
 
 
 def _text(value: object) -> str:

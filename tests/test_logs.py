@@ -6,6 +6,10 @@ import asyncio
 import io
 import json
 import logging
+import os
+import select
+import subprocess
+import sys
 from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
@@ -72,6 +76,59 @@ def test_the_lines_of_one_turn_of_the_loop_are_written_together() -> None:
     asyncio.run(turns())
     assert [write.count(b"\n") for write in output.writes] == [3, 1]
     assert [line["action"] for line in output.lines()] == ["first", "second", "third", "fourth"]
+
+
+def test_many_lines_are_written_in_pieces_that_a_pipe_takes_whole() -> None:
+    output = Output()
+    logs.configure("INFO", output)
+
+    async def turn() -> None:
+        for number in range(200):
+            structlog.get_logger().info("accept", number=number, why="w" * (10_000 if number == 100 else number))
+        await asyncio.sleep(0)
+
+    asyncio.run(turn())
+    assert [line["number"] for line in output.lines()] == list(range(200))
+    assert all(write.endswith(b"\n") for write in output.writes)
+    assert [len(write) > select.PIPE_BUF for write in output.writes].count(True) == 1, "the long line, alone"
+    assert 10 < len(output.writes) < 20
+
+
+WRITER = """
+import asyncio, sys
+import structlog
+from gateway import logs
+
+async def write():
+    for turn in range(10):
+        for number in range(300):
+            structlog.get_logger().info("accept", by=sys.argv[1], number=300 * turn + number, why="w" * number)
+        await asyncio.sleep(0)
+
+logs.configure("INFO")
+structlog.get_logger().info("ready")
+sys.stdin.read()
+asyncio.run(write())
+"""
+
+
+def test_two_processes_that_share_a_pipe_cut_no_line_of_each_other() -> None:
+    """Each writes more at once than the pipe takes."""
+    reading, writing = os.pipe()
+    with open(reading, "rb") as pipe:
+        command = [sys.executable, "-c", WRITER]
+        writers = [subprocess.Popen([*command, name], stdin=subprocess.PIPE, stdout=writing) for name in ("one", "two")]
+        os.close(writing)
+        assert [json.loads(pipe.readline())["action"] for _ in writers] == ["ready"] * 2
+        for writer in writers:
+            assert writer.stdin
+            writer.stdin.close()
+        written = pipe.read()
+    assert [writer.wait(10) for writer in writers] == [0, 0]
+    lines = [json.loads(line) for line in written.splitlines()]
+    for name in ("one", "two"):
+        assert [line["number"] for line in lines if line["by"] == name] == list(range(3000))
+    assert [line["by"] for line in lines] != sorted(line["by"] for line in lines), "they wrote at the same time"
 
 
 def test_lines_below_the_level_are_left_out() -> None:

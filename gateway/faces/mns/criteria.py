@@ -7,7 +7,7 @@ The grammar is that of the OpenAPI description of MNS (POST /subscriptions), its
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -52,8 +52,9 @@ class MnsCriteria:
     filter: str
 
 
-def read(text: str, catalogue: Catalogue, extensions: Extensions) -> MnsCriteria:
-    """Read `text`.
+def read(text: str, catalogue: Catalogue, extensions: Extensions, present: Collection[str] = ()) -> MnsCriteria:
+    """Read `text`. Of the event types `present`, by their ids, a subscription has one already: it may keep it when
+    nobody new may have it.
 
     Raises:
         Refusal: an Issue at `criteria` that names what MNS, or this gateway, does not know.
@@ -65,7 +66,7 @@ def read(text: str, catalogue: Catalogue, extensions: Extensions) -> MnsCriteria
     except Refusal as refusal:
         raise _wrong(refusal.issues[0].text) from None
     parts = criterion.parts if isinstance(criterion, AllOf) else (criterion,)
-    event_type = _event_type(parts, catalogue)
+    event_type = _event_type(parts, catalogue, present)
     rest = parts[1:]
     for one in (one for part in rest for one in comparisons(part)):
         _check(one, event_type, extensions)
@@ -86,13 +87,15 @@ def _read(event_type: EventType, rest: Iterable[Criterion]) -> MnsCriteria:
     return MnsCriteria(event_type, next(iter(numbers), None), text)
 
 
-def _event_type(parts: tuple[Criterion, ...], catalogue: Catalogue) -> EventType:
+def _event_type(parts: tuple[Criterion, ...], catalogue: Catalogue, present: Collection[str]) -> EventType:
     first = parts[0]
     if not isinstance(first, Comparison) or first.key != EVENT_TYPE:
         raise _wrong(f"{EVENT_TYPE} must be asked for alone, not with OR")
     event_type = catalogue.named(first.values[0])
-    if event_type is None or event_type.mns is None or not event_type.takes_subscribers:
+    if event_type is None or event_type.mns is None or event_type.state == "withdrawn":
         raise _wrong(f"{EVENT_TYPE} is not an event type of this gateway")
+    if not event_type.takes_subscribers and event_type.id not in present:
+        raise _wrong(f"{EVENT_TYPE} is no longer supported: nobody may subscribe to it any more")
     return event_type
 
 

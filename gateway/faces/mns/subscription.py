@@ -6,6 +6,7 @@ import base64
 import binascii
 import re
 import uuid
+from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Final
 
@@ -77,7 +78,8 @@ class Subscriptions:
         """204; what is accepted from now on goes by the new one."""
         application = self._authenticate(request)
         before = await self._own(request, application)
-        after = self._subscription(await _read(request), application, before.id, before.created_ms)
+        body = await _read(request)
+        after = self._subscription(body, application, before.id, before.created_ms, before.event_types)
         await self._keep(after, instead=True)
         log.info("resubscribe", face="mns", subscription_id=after.id, application=application.id)
         return Response(status_code=204)
@@ -129,10 +131,15 @@ class Subscriptions:
             raise Refusal.because("DUPLICATE_REJECTED", words) from None
 
     def _subscription(
-        self, resource: dict[str, Any], application: Application, identity: str, created_ms: int
+        self,
+        resource: dict[str, Any],
+        application: Application,
+        identity: str,
+        created_ms: int,
+        present: Collection[str] = (),
     ) -> Subscription:
         wire.check(resource, rest_hook=self._extensions.rest_hook, loopback=self._loopback)
-        criteria = read(resource["criteria"], self._catalogue, self._extensions)
+        criteria = read(resource["criteria"], self._catalogue, self._extensions, present)
         endpoint = resource["channel"]["endpoint"]
         subscription = Subscription(
             id=identity,

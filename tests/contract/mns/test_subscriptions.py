@@ -11,6 +11,7 @@ from typing import Any
 import httpx
 import pytest
 
+from gateway.resources import folder
 from mesh.sandbox.run import LocalMesh
 from tests.contract.mns.acts import Caller, closed
 from tests.harness import SUBSCRIBER_MAILBOX, Gateway
@@ -339,6 +340,24 @@ def test_without_mesh_a_webhook_may_be_subscribed_and_no_mailbox(tmp_path: Path)
         for answer in answers:
             assert errors(answer) == {"channel.endpoint": "This gateway has no MESH mailbox to send from"}
         assert caller.call("GET", f"/subscriptions/{identity}").json()["channel"]["type"] == "rest-hook"
+
+
+def test_the_owner_keeps_a_type_that_nobody_new_may_have(mesh: LocalMesh, tmp_path: Path) -> None:
+    merged = {"criteria": "eventType='nhs-number-change-2'"}
+    with closed(tmp_path, mesh) as gateway:
+        caller = Caller(gateway)
+        own, other = made(caller, resource()), made(caller, resource(**merged))
+    shipped = folder("config") / "event-types" / "pds-change-of-gp-1.yaml"
+    (tmp_path / "types").mkdir()
+    ended = shipped.read_text().replace("state: active", "state: no-longer-supported")
+    (tmp_path / "types" / shipped.name).write_text(ended)
+    with closed(tmp_path, mesh, GATEWAY_EVENT_TYPES=str(tmp_path / "types")) as gateway:
+        caller = Caller(gateway)
+        assert "no longer supported" in errors(caller.subscribe(resource()))["criteria"]
+        changed = caller.call("PUT", f"/subscriptions/{other}", json=resource(), headers=FHIR)
+        assert "no longer supported" in errors(changed)["criteria"]
+        kept = resource(criteria="eventType='pds-change-of-gp-2' AND generalpractitioner='A20047'")
+        assert caller.call("PUT", f"/subscriptions/{own}", json=kept, headers=FHIR).status_code == 204
 
 
 def test_a_webhook_is_an_endpoint_too(caller: Caller) -> None:
