@@ -10,6 +10,7 @@ import pytest
 
 from mesh.sandbox.run import LocalMailbox, LocalMesh
 from tests.harness import GATEWAY_MAILBOX, SUBSCRIBER_MAILBOX, Gateway, Listener
+from tests.ports import free_port
 from tests.postgres import PostgresServer
 
 # As the gateway has it.
@@ -43,7 +44,7 @@ def examples() -> Path:
 @pytest.fixture(scope="module")
 def mesh() -> Iterator[LocalMesh]:
     """A local MESH with the gateway's mailbox and a subscriber's."""
-    with LocalMesh([LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX)]) as local:
+    with LocalMesh([LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX)], port=free_port()) as local:
         yield local
 
 

@@ -7,7 +7,6 @@ from __future__ import annotations
 import http.server
 import os
 import signal
-import socket
 import ssl
 import subprocess
 import threading
@@ -31,19 +30,13 @@ from gateway.store.chosen import ask
 from mesh.mailbox import Mailbox
 from mesh.message import ReceivedMessage
 from mesh.sandbox.run import LocalMesh
+from tests.ports import free_port
 from tests.starter import PYTHON, Started
 
 __all__ = ["EVENTS", "NEMS_HEADERS", "SUBSCRIBER_MAILBOX"]
 
 GATEWAY_MAILBOX = "GATEWAY01"
 T = TypeVar("T")
-
-
-def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 def message(event: str = "pds-change-of-gp-1", **replaced: str) -> bytes:

@@ -22,7 +22,7 @@ import asyncpg
 
 from gateway.store.postgres import PostgresStore
 from gateway.store.postgres.database import migrate
-from tests.harness import free_port
+from tests.ports import free_port
 
 TEMPLATE = "migrated"
 

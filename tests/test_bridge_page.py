@@ -15,7 +15,8 @@ from pathlib import Path
 import httpx
 
 from tests.conftest import ROOT
-from tests.harness import eventually, free_port
+from tests.harness import eventually
+from tests.ports import free_port
 
 PAGE = (ROOT / "docs" / "how-to" / "bridge-an-event.md").read_text(encoding="utf-8")
 

@@ -15,7 +15,8 @@ from pathlib import Path
 import pytest
 
 from gateway.store.sqlite.database import MIGRATIONS
-from tests.harness import Gateway, Listener, eventually, free_port, message, run
+from tests.harness import Gateway, Listener, eventually, message, run
+from tests.ports import free_port
 
 
 def test_help_names_every_command() -> None:

@@ -14,7 +14,8 @@ import pytest
 
 from docs.generate import REFERENCE, pages
 from tests.conftest import ROOT
-from tests.harness import Gateway, Listener, eventually, free_port
+from tests.harness import Gateway, Listener, eventually
+from tests.ports import free_port
 from tests.reference import files
 
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

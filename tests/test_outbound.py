@@ -5,7 +5,8 @@ from collections.abc import AsyncIterator
 import pytest
 
 from gateway.outbound import Fetched, Fetcher, FetchFailed
-from tests.harness import Document, Listener, free_port
+from tests.harness import Document, Listener
+from tests.ports import free_port
 
 
 @pytest.fixture

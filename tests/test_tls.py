@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests.authority import Authority, Issued
-from tests.harness import free_port, run
+from tests.harness import run
+from tests.ports import free_port
 
 
 @pytest.fixture

@@ -17,7 +17,8 @@ import httptools
 
 from gateway.demo import EVENTS, NEMS_HEADERS
 from gateway.listener import loop_factory
-from tests.harness import event_id, free_port, header_id, interaction, message
+from tests.harness import event_id, header_id, interaction, message
+from tests.ports import free_port
 
 CONNECTIONS = 16
 """To each gateway."""

@@ -16,7 +16,7 @@ from typing import Any, Self
 import msgspec
 
 from tests.bench.load import Load
-from tests.harness import free_port
+from tests.ports import free_port
 
 IN_FLIGHT = 64
 """How many requests are under way at once, in every scenario."""

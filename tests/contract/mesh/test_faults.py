@@ -27,6 +27,7 @@ from tests.harness import (
     nems_subscription,
     subscriptions_api,
 )
+from tests.ports import free_port
 
 READ_SECONDS = 1
 SEND = {"method": "POST", "path_contains": "/outbox"}
@@ -37,7 +38,9 @@ LOOK_UP = {"method": "GET", "path_contains": "/outbox/tracking"}
 def mesh() -> Iterator[LocalMesh]:
     """A MESH where one mailbox does not take changes of GP."""
     strict = LocalMailbox("STRICT001", workflow_ids=("VACCINATIONS_1",))
-    with LocalMesh([LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX), strict]) as running:
+    with LocalMesh(
+        [LocalMailbox(GATEWAY_MAILBOX), LocalMailbox(SUBSCRIBER_MAILBOX), strict], port=free_port()
+    ) as running:
         yield running
 
 

@@ -14,7 +14,8 @@ from gateway.demo import TOPIC
 from gateway.resources import folder
 from tests.contract.r4.acts import FHIR, create, parameters, subscribe, topical
 from tests.contract.r4.assertions import is_status
-from tests.harness import Gateway, Listener, eventually, free_port, message
+from tests.harness import Gateway, Listener, eventually, message
+from tests.ports import free_port
 
 
 def shown(gateway: Gateway, place: str) -> dict[str, Any]:

@@ -24,8 +24,8 @@ from gateway.delivery.channels.poster import NotConnected, Poster, _target
 from gateway.delivery.channels.webhook import tls_context
 from gateway.outbound import ForbiddenAddress
 from tests.authority import Authority
-from tests.harness import free_port
 from tests.misbehaved import Misbehaved
+from tests.ports import free_port
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"
 HEADERS = (("Content-Type", "text/plain"), ("X-Own", "1"))

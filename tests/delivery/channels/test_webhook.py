@@ -17,8 +17,9 @@ from gateway.errors import ConfigurationError
 from gateway.signing import new_secret
 from gateway.subscriptions.subscription import Subscription
 from tests.authority import Authority
-from tests.harness import Listener, free_port
+from tests.harness import Listener
 from tests.misbehaved import Misbehaved
+from tests.ports import free_port
 from tests.samples import delivery, event, subscription
 
 DONE = b"HTTP/1.1 204 No Content\r\n\r\n"

@@ -14,6 +14,7 @@ from mesh.mailbox import Mailbox
 from mesh.outcome import Outcome, Result
 from mesh.sandbox.run import LocalMailbox, LocalMesh, LocalMeshError
 from tests.mesh.conftest import Outgoing
+from tests.ports import free_port
 
 BOTH = [LocalMailbox("SENDER01"), LocalMailbox("TRUST01")]
 
@@ -44,7 +45,7 @@ def test_a_server_that_cannot_run_says_where_to_look(tmp_path: Path) -> None:
 
 
 def test_nothing_answers_once_it_is_stopped() -> None:
-    with LocalMesh(BOTH) as mesh:
+    with LocalMesh(BOTH, port=free_port()) as mesh:
         settings = mesh.settings_for("SENDER01")
     with Mailbox(settings) as mailbox:
         assert mailbox.handshake().result is Result.NOT_SENT
@@ -91,7 +92,7 @@ def test_kill_9_loses_nothing_that_was_accepted_and_the_rest_can_be_looked_up(
     tmp_path: Path, outgoing: Outgoing
 ) -> None:
     with (
-        LocalMesh(BOTH, folder=tmp_path) as mesh,
+        LocalMesh(BOTH, port=free_port(), folder=tmp_path) as mesh,
         Mailbox(mesh.settings_for("SENDER01")) as sender,
         Mailbox(mesh.settings_for("TRUST01")) as recipient,
     ):
