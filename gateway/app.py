@@ -127,8 +127,8 @@ class Gateway:
         self.schedule.start()
         self._reloading = asyncio.create_task(self._reload(), name="reload")
         for helper in self.helpers:
-            await helper.start(self.store.instance)
-        metrics.helpers(lambda: sum(one.is_there for one in self.helpers))
+            await helper.start(self.store.instance, self.reloader.bring_along)
+        metrics.helpers(lambda: sum(one.is_there for one in self.helpers), lambda: [one.pid for one in self.helpers])
         await self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.
         gc.freeze()

@@ -5,10 +5,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator
-from functools import cache
+from collections.abc import Callable, Iterator, Sequence
+from functools import cache, partial
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
 from prometheus_client.registry import Collector
 
@@ -36,6 +36,27 @@ class _Tally(Collector):
             yield family
 
 
+class _Processes(Collector):
+    """What prometheus_client tells of the gateway's own process, of each helper."""
+
+    def __init__(self) -> None:
+        self.pids: Callable[[], Sequence[int]] = tuple
+        REGISTRY.register(self)
+
+    def describe(self) -> Iterator[Metric]:
+        """What is told is not known beforehand."""
+        return iter(())
+
+    def collect(self) -> Iterator[Metric]:
+        """What the system says of them now; nothing of one that has ended, whose id is 0, or where it says nothing."""
+        told: dict[str, Metric] = {}
+        for number, pid in enumerate(self.pids(), 1):
+            for family in ProcessCollector("gateway_helper", partial(int, pid), registry=None).collect():
+                whole = told.setdefault(family.name, Metric(family.name, family.documentation, family.type))
+                whole.samples += [one._replace(labels={"helper": str(number)}) for one in family.samples]
+        yield from told.values()
+
+
 _RECEIVED = _Tally("gateway_received", "Messages received, by face and what became of them", ["face", "outcome"])
 _ACCEPTED = _Tally("gateway_accepted", "Events accepted, by face and event type", ["face", "type"])
 _ATTEMPTS = _Tally(
@@ -51,6 +72,7 @@ _ENDED = _Tally("gateway_deliveries_ended", "Deliveries that ended, by channel a
 _IN_MEMORY = Gauge("gateway_deliveries_in_memory", "Deliveries that this process holds in memory")
 _FAILING = Gauge("gateway_endpoints_failing", "Webhook endpoints that fail and are left alone but for probes")
 _HELPERS = Gauge("gateway_helpers", "Processes that help the gateway, and can be asked to")
+_HELPER_PROCESSES = _Processes()
 _SUBSCRIPTIONS = Gauge("gateway_subscriptions", "Subscriptions in the index")
 _COLLECTED = Counter("gateway_mesh_collected", "Messages taken from the own mailbox, by disposition", ["disposition"])
 _LAST_COLLECTION = Gauge(
@@ -103,9 +125,12 @@ def in_memory(count: Callable[[], int]) -> None:
     _IN_MEMORY.set_function(count)
 
 
-def helpers(count: Callable[[], int]) -> None:
-    """Where to ask, when somebody looks, how many helpers there are."""
+def helpers(count: Callable[[], int], pids: Callable[[], Sequence[int]]) -> None:
+    """Where to ask, when somebody looks, how many helpers there are, and the ids of their processes, 0
+    of one that has ended.
+    """
     _HELPERS.set_function(count)
+    _HELPER_PROCESSES.pids = pids
 
 
 def endpoints_failing(count: int) -> None:

@@ -12,8 +12,7 @@ import uvicorn
 from gateway import logs, tls
 from gateway.app import Gateway
 from gateway.asgi import create
-from gateway.helper import process
-from gateway.helper.helper import forked
+from gateway.helper import maker, process
 from gateway.listener import listen, loop_factory
 from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings
@@ -31,7 +30,7 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     gateway = Gateway(settings, only_delivers=only_deliver)
     be_helper = functools.partial(process.run, tools=gateway.tools)
     with (
-        forked(settings.helpers, be_helper, settings.delivery.lease_seconds / 4) as gateway.helpers,
+        maker.helpers(settings.helpers, be_helper, settings.delivery.lease_seconds / 4) as gateway.helpers,
         contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=loop_factory()) as runner,

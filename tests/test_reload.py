@@ -105,8 +105,10 @@ class Process:
 
     def __init__(self, reloader: Reloader) -> None:
         self._reloader, self.is_behind = reloader, False
+        self.follows = 0
 
     async def follow(self, mark: bytes) -> None:
+        self.follows += 1
         self.is_behind = not self._reloader.follow(mark)
 
 
@@ -125,23 +127,39 @@ async def test_one_that_follows_has_the_modules_that_are_used_or_is_behind(own: 
     reloader.look()
     assert not process.is_behind, "the file may be half written"
     settle()
-    await reloader.bring_along()
+    await reloader.bring_along(process)
     assert not process.is_behind
 
     # Before the other has looked, the file is changed again, and is wrong: it never had what is used now.
     change(module, "summary: Second. ", "summary: Third. ")
     settle()
     change(module, "{{ %time }}", "{{ %tiem }}")
-    await reloader.bring_along()
+    await reloader.bring_along(process)
     assert process.is_behind
     settle()
-    await reloader.bring_along()
+    await reloader.bring_along(process)
     assert process.is_behind
 
     change(module, "{{ %tiem }}", "{{ %time }}")
     settle()
-    await reloader.bring_along()
+    await reloader.bring_along(process)
     assert not process.is_behind
+
+
+async def test_one_that_begins_later_is_brought_along_if_anything_has_changed(own: Path) -> None:
+    events = {one.id for one in layered("")}
+    reloader, process = Reloader(events, shipped("mappings"), own), Process(Reloader(events, shipped("mappings"), own))
+    module = own / f"{EVENT}.yaml"
+    # The gateway has not looked, and may never do so.
+    change(module, "summary: ", "summary: Second. ")
+    process.is_behind = True
+    await reloader.bring_along(process)
+    assert (process.is_behind, process.follows) == (False, 0)
+
+    reloader.look()
+    reloader.look()
+    await reloader.bring_along(process)
+    assert (process.is_behind, process.follows) == (False, 1)
 
 
 def test_a_fragment_reloads_what_includes_it_and_a_broken_concept_map_nothing(gateway: Gateway, own: Path) -> None:

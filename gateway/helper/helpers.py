@@ -59,6 +59,11 @@ class _Told:
 
     def __init__(self, helper: Helper) -> None:
         self.helper = helper
+        self._begin()
+
+    def _begin(self) -> None:
+        """Its process is new, and remembers nothing."""
+        self._life = self.helper.life
         self._events: Remembered[int, bool] = Remembered(EVENTS)
         self._subscriptions: Remembered[str, Subscription] = Remembered(SUBSCRIPTIONS)
 
@@ -68,6 +73,8 @@ class _Told:
         Raises:
             NotAsked: it is not made.
         """
+        if self._life != self.helper.life:
+            self._begin()
         known = subscription and self._subscriptions.get(subscription.id) is subscription
         filtering, told = b"", None
         if not self._events.get(event.row_id):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
 import signal
 import socket
 from collections import deque
@@ -104,7 +105,9 @@ def run(end: socket.socket, tools: Tools) -> None:
 async def _run(end: socket.socket, tools: Tools) -> None:
     work = _Work(tools)
     ended = asyncio.Event()
-    _, work.link = await asyncio.get_running_loop().create_unix_connection(lambda: Link(work.take, ended.set), sock=end)
+    # What was asked already may be taken before the connection is said to be there.
+    work.link = Link(work.take, ended.set)
+    await asyncio.get_running_loop().create_unix_connection(lambda: work.link, sock=end)
     await ended.wait()
 
 
@@ -134,7 +137,7 @@ class _Work:
             self._unread.append(asked)
             return
         if isinstance(asked, Ping):
-            self._answer(Pong(asked.number))
+            self._answer(Pong(asked.number, os.getpid()))
             return
         if isinstance(asked, Follow):
             made = asyncio.create_task(self._follow(asked))

@@ -106,9 +106,10 @@ class Followed(Record, frozen=True, array_like=True, tag=4):
 
 
 class Pong(Record, frozen=True, array_like=True, tag=5):
-    """It is well."""
+    """It is well, and the process of that id."""
 
     number: int
+    pid: int
 
 
 class Failed(Record, frozen=True, array_like=True, tag=6):
@@ -137,6 +138,7 @@ class Link(asyncio.Protocol):
         self._unread = bytearray()
         self._unsent: list[bytes] = []
         self._loop = asyncio.get_running_loop()
+        self.is_lost = False
 
     def send(self, message: bytes) -> None:
         """Send a message when this turn of the event loop ends, or sooner."""
@@ -155,6 +157,7 @@ class Link(asyncio.Protocol):
         self._transport = cast("asyncio.Transport", transport)
 
     def connection_lost(self, error: Exception | None) -> None:
+        self.is_lost = True
         self._lost()
 
     def data_received(self, data: bytes) -> None:

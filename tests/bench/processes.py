@@ -56,17 +56,21 @@ class Server:
         self._process.wait(30)
 
     def cpu_seconds(self) -> float | None:
-        """The CPU time that it and its processes have used, in the kernel and out of it; None where there is no /proc."""
-        processes = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children")
-        if not processes.exists():
-            return None
-        return sum(_cpu_seconds(pid) for pid in (self._process.pid, *map(int, processes.read_text().split())))
+        """The CPU time that it, the processes that it has made, and those that they have, used, in the kernel and out
+        of it; None where there is no /proc.
+        """
+        return _cpu_seconds(self._process.pid) if _made_by(self._process.pid).exists() else None
+
+
+def _made_by(pid: int) -> Path:
+    return Path(f"/proc/{pid}/task/{pid}/children")
 
 
 def _cpu_seconds(pid: int) -> float:
+    made = sum(_cpu_seconds(int(one)) for one in _made_by(pid).read_text().split())
     # The second field, the command's name, may hold spaces; utime and stime are the 14th and 15th.
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+    return made + (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 class Echo(Server):

@@ -102,7 +102,7 @@ def test_a_minute_of_more_than_can_be_delivered(tmp_path: Path) -> None:
 
 
 def resident_bytes(pid: int) -> int:
-    """The memory of a process, and of those it has made, that is not swapped out."""
+    """The memory of a process, and of those it has made and they, that is not swapped out."""
+    own = int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * resource.getpagesize()
     made = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    pages = sum(int(Path(f"/proc/{one}/statm").read_text().split()[1]) for one in (pid, *made))
-    return pages * resource.getpagesize()
+    return own + sum(resident_bytes(int(one)) for one in made)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace as changed
 from decimal import Decimal
 from typing import Any
@@ -81,17 +81,27 @@ class Reading:
 
 
 class Pair:
-    """A gateway's senders and readers, with one helper."""
+    """A gateway's senders and readers, with one helper; `there` is what its present process works with."""
 
     def __init__(self) -> None:
-        ours, self._theirs = socket.socketpair()
-        self.here, self.there, self.reading = Worker(), Worker(), Reading()
-        self.helper = Helper(0, ours, patience_seconds=60)
-        self.running = asyncio.create_task(process._run(self._theirs, self.there))
+        self.here, self.reading = Worker(), Reading()
+        self.helper = Helper(self, patience_seconds=60)
         self.subscriptions: dict[str, Subscription] = {}
         self.store_is_away = False
         self.sender = HelpedSender(self.here, [self.helper], self.find)
         self.reader = HelpedReading(self.reading, [self.helper])
+
+    def make(self, end: socket.socket) -> int:
+        self.there, self._theirs = Worker(), end.dup()
+        self.running = asyncio.create_task(process._run(self._theirs, self.there))
+        return 0
+
+    def end(self, number: int) -> None:
+        assert number == 0
+        self.running.cancel()
+
+    async def bring_along(self, helper: Helper) -> None:
+        helper.is_behind = False
 
     async def find(self, subscription_id: str) -> Subscription | None:
         if self.store_is_away:
@@ -114,11 +124,18 @@ class Pair:
 @pytest.fixture
 async def pair() -> AsyncIterator[Pair]:
     made = Pair()
-    await made.helper.start(7)
+    await made.helper.start(7, made.bring_along)
     yield made
     await made.helper.stop()
     made.running.cancel()
     await asyncio.wait([made.running])
+
+
+async def until(is_so: Callable[[], bool]) -> None:
+    """Wait until it is so, a second at most."""
+    async with asyncio.timeout(1):
+        while not is_so():  # noqa: ASYNC110  # nothing tells of it
+            await asyncio.sleep(0.005)
 
 
 def publication(row_id: int, body: bytes = b"<Bundle/>") -> Publication:
@@ -202,10 +219,43 @@ async def test_what_was_under_way_with_a_lost_helper_may_have_arrived_and_the_re
         pair.helper.ask(process.Follow(1, b""))
 
 
+async def test_another_process_takes_the_place_of_one_that_ended(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
+    to, one, first = pair.subscribe(), event(), pair.there
+    assert await pair.send(one, to) == DELIVERED
+    await pair.lose_helper()
+    assert await pair.send(one, to) == DELIVERED
+    assert (len(pair.here.made), pair.helper.is_there) == (1, False)
+    await until(lambda: pair.helper.is_there)
+    # It was never told what the one before it remembered.
+    assert await pair.send(one, to) == DELIVERED
+    assert (len(first.made), [(each, found) for each, _, found in pair.there.made]) == (1, [(one, to)])
+
+
+async def test_one_that_ends_again_and_again_is_replaced_after_longer_and_longer(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.01)
+    for life in range(1, 5):
+        assert pair.helper.life == life
+        await pair.lose_helper()
+        await until(lambda: pair.helper.is_there)
+    assert pair.helper._pause == pytest.approx(0.16)
+    # It has stayed for as long as it is left in peace.
+    pair.helper._look()
+    assert pair.helper._pause == 1
+
+
+async def test_a_gateway_can_end_while_a_helper_is_to_be_replaced(pair: Pair) -> None:
+    await pair.lose_helper()
+    await pair.helper.stop()
+    assert pair.helper.life == 1
+
+
 async def test_a_helper_that_is_well_says_so(pair: Pair) -> None:
     """It is asked much more often than it may leave unanswered."""
     pair.helper._patience = 0.02
-    pair.helper._ask_whether_well()
+    pair.helper._look()
     await asyncio.sleep(0.3)
     assert await pair.send(event(), pair.subscribe()) == DELIVERED
     assert pair.there.made

@@ -28,9 +28,25 @@ IMPATIENT = {
 """The longest attempt takes 1.1 seconds; every second a helper is asked whether it is well."""
 
 
-def helpers_of(gateway: Gateway) -> list[int]:
-    """The processes that a gateway has made."""
-    return [int(pid) for pid in Path(f"/proc/{gateway.pid}/task/{gateway.pid}/children").read_text().split()]
+def helpers_of(gateway: Gateway, count: int = 1) -> list[int]:
+    """The helpers of a gateway, once all are there that it is to have."""
+
+    def there() -> list[int]:
+        return [pid for pid in made_by(maker_of(gateway)) if runs(pid)]
+
+    eventually(lambda: len(there()) == count and f"gateway_helpers {count}.0" in gateway.http.get("/metrics").text)
+    return there()
+
+
+def maker_of(gateway: Gateway) -> int:
+    """The process that makes helpers."""
+    (maker,) = made_by(gateway.pid)
+    return maker
+
+
+def made_by(pid: int) -> list[int]:
+    """The processes that one has made."""
+    return [int(made) for made in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
 def runs(pid: int) -> bool:
@@ -48,7 +64,8 @@ def wakes(pid: int) -> int:
 
 @pytest.mark.fault(
     "A helper of the gateway is killed (kill -9) under load",
-    "all taken in and delivered; twice only what was on its way; until it is started anew, the gateway works without",
+    "all taken in and delivered; twice only what was on its way; the gateway works without it until, a second later,"
+    " another takes its place",
 )
 def test_nothing_is_lost_with_a_helper(tmp_path: Path, listener: Listener) -> None:
     with Gateway(tmp_path) as gateway:
@@ -58,13 +75,15 @@ def test_nothing_is_lost_with_a_helper(tmp_path: Path, listener: Listener) -> No
             eventually(lambda: len(load.accepted) >= 100)
             os.kill(helper, signal.SIGKILL)
             eventually(lambda: len(load.accepted) >= 300)
+            (other,) = helpers_of(gateway)
+            assert other != helper
         gateway.wait_until_idle(60)
         arrived = [event_id(request.body) for request in listener.received]
         attempts = [one for trace in gateway.events() for each in trace.deliveries for one in each.attempts]
         assert set(load.accepted) <= set(arrived)
         unknown = sum(one.detail == "the process that was sending it ended" for one in attempts)
         assert len(arrived) - len(set(arrived)) <= unknown
-        assert gateway.log.read_text().count('"action":"helper"') == 1
+        assert gateway.log.read_text().count('"action":"helper"') == 2
 
 
 @pytest.mark.fault(
@@ -90,19 +109,46 @@ def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener)
         assert outcomes == [("uncertain", "the process that was sending it ended"), ("delivered", "")]
 
 
+def test_without_what_makes_helpers_the_gateway_works_with_those_it_has(tmp_path: Path, listener: Listener) -> None:
+    with Gateway(tmp_path) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        (helper,) = helpers_of(gateway)
+        os.kill(maker_of(gateway), signal.SIGKILL)
+        assert gateway.publish(message()).status_code == 202
+        listener.wait_for(1)
+        os.kill(helper, signal.SIGKILL)
+        eventually(lambda: "none can be made: Broken pipe" in gateway.log.read_text())
+        assert gateway.publish(message()).status_code == 202
+        listener.wait_for(2)
+        gateway.wait_until_idle()
+
+
+def test_what_helpers_take_is_in_the_metrics(tmp_path: Path) -> None:
+    with Gateway(tmp_path, GATEWAY_HELPERS="2") as gateway:
+        helpers = helpers_of(gateway, 2)
+        told = gateway.http.get("/metrics").text
+        assert told.count("# TYPE gateway_helper_process_cpu_seconds_total counter") == 1
+        for number, helper in enumerate(helpers, 1):
+            (began,) = re.findall(f'^gateway_helper_process_start_time_seconds{{helper="{number}"}} (.+)', told, re.M)
+            assert abs(float(began) - Path(f"/proc/{helper}").stat().st_ctime) < 2
+            (resident,) = re.findall(
+                f'^gateway_helper_process_resident_memory_bytes{{helper="{number}"}} (.+)', told, re.M
+            )
+            assert float(resident) > 10e6
+
+
 @pytest.mark.parametrize("busy", [False, True])
 def test_a_helper_ends_with_its_gateway(tmp_path: Path, listener: Listener, busy: bool) -> None:
     with Gateway(tmp_path, GATEWAY_HELPERS="3") as gateway:
         gateway.subscribe_webhook(listener.url)
-        helpers = helpers_of(gateway)
-        assert len(helpers) == 3
+        made = [*helpers_of(gateway, 3), maker_of(gateway)]
         if busy:
             with Load(gateway) as load:
                 eventually(lambda: len(load.accepted) >= 1000, 60)
                 gateway.kill()
         else:
             gateway.kill()
-        eventually(lambda: not any(map(runs, helpers)))
+        eventually(lambda: not any(map(runs, made)))
 
 
 def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, listener: Listener) -> None:
@@ -115,6 +161,7 @@ def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, liste
         listener.wait_for(1)
         for number in (signal.SIGINT, signal.SIGTERM):
             os.kill(helper, number)
+            os.kill(maker_of(gateway), number)
         gateway.stop()
         assert not runs(helper)
         (delivery,) = gateway.events()[0].deliveries
@@ -124,7 +171,7 @@ def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, liste
 def test_several_helpers_send_each_notification_once(tmp_path: Path, listener: Listener) -> None:
     with Gateway(tmp_path, GATEWAY_HELPERS="2") as gateway:
         subscription = gateway.subscribe_webhook(listener.url)
-        idle = {helper: wakes(helper) for helper in helpers_of(gateway)}
+        idle = {helper: wakes(helper) for helper in helpers_of(gateway, 2)}
         bodies = [message() for _ in range(40)]
         for body in bodies:
             assert gateway.publish(body).status_code == 202
@@ -174,7 +221,8 @@ def test_a_message_is_read_alike_with_and_without_helpers(tmp_path: Path) -> Non
         folder = tmp_path / helpers
         folder.mkdir()
         with Gateway(folder, GATEWAY_HELPERS=helpers) as gateway:
-            assert len(helpers_of(gateway)) == int(helpers)
+            if helpers == "1":
+                helpers_of(gateway)
             assert f"gateway_helpers {helpers}.0" in gateway.http.get("/metrics").text
             answers = [gateway.publish(body, **headers) for body, headers in attempts]
             said = [(one.status_code, re.sub(r"[0-9a-f-]{36}", "", one.text)) for one in answers]

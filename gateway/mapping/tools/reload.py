@@ -79,7 +79,9 @@ class Reloader:
         maps = self._maps()
         needs = _needs(self._seen)
         self._loaded = {path: _Loaded(self._load(path, maps), stamps, stamps) for path, stamps in needs.items()}
+        self._first = _mark(self._loaded)
         self.modules = LiveModules(self._layered(self._loaded))
+        self._turn = asyncio.Lock()
         self.followers: Sequence[Follower] = ()
         self._log = log
 
@@ -88,14 +90,20 @@ class Reloader:
         while True:
             await asyncio.sleep(seconds)
             try:
-                await asyncio.to_thread(self.look)
-                await self.bring_along()
+                async with self._turn:
+                    await asyncio.to_thread(self.look)
+                    await self._bring_along(self.followers)
             except Exception as error:
                 log.exception("reload", outcome="failed", error=type(error).__name__)
 
-    async def bring_along(self) -> None:
-        """Have the followers that are behind load what there is."""
-        for follower in self.followers:
+    async def bring_along(self, begun: Follower) -> None:
+        """Have a follower that has the modules of the start load what there is."""
+        async with self._turn:
+            begun.is_behind = _mark(self._loaded) != self._first
+            await self._bring_along([begun])
+
+    async def _bring_along(self, followers: Sequence[Follower]) -> None:
+        for follower in followers:
             if follower.is_behind:
                 await follower.follow(_mark(self._loaded))
 
