@@ -7,7 +7,7 @@ from pathlib import Path
 
 from docs import faults, results, rules
 from docs.command_line import command_line
-from gateway import catalogue
+from gateway import catalogue, metrics
 from gateway.faces.mns.answers import ERRORS, FAULTS
 from gateway.faces.nems.spine import CODES
 from gateway.faces.r4 import outcome
@@ -23,6 +23,7 @@ def pages() -> dict[str, str]:
     return {
         "settings.md": _settings(),
         "event-types.md": _event_types(),
+        "metrics.md": _metrics(),
         "errors.md": _errors(),
         "mappings.md": _mappings(),
         "cli.md": f"# Command line\n\n{NOTICE}{command_line()}",
@@ -65,6 +66,19 @@ def _event_types() -> str:
     ]  # fmt: skip
     heads = ("event type", "name", "state", "MESH workflow", "MNS type", "topic", "filters")
     return f"# Event types\n\n{NOTICE}{_table(heads, rows)}"
+
+
+def _metrics() -> str:
+    text = "What `GET /metrics` tells beside `python_*` and `process_*`, which are of the gateway's own process. A "
+    text += "histogram has `_bucket`, `_count` and `_sum` at the end of its name.\n\n"
+    rows = []
+    for one in vars(metrics).values():
+        if hasattr(one, "describe") and not isinstance(one, type):
+            labels = ", ".join(f"`{label}`" for label in getattr(one, "label_names", getattr(one, "_labelnames", ())))
+            for told in one.describe():
+                name = f"{told.name}_total" if told.type == "counter" else told.name
+                rows.append((f"`{name}`", told.type, labels, told.documentation))
+    return f"# Metrics\n\n{NOTICE}{text}{_table(('metric', 'type', 'labels', 'meaning'), sorted(rows))}"
 
 
 def _errors() -> str:

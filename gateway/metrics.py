@@ -5,8 +5,8 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterator, Sequence
-from functools import cache, partial
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import cache
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Metric, ProcessCollector
 from prometheus_client.core import CounterMetricFamily
@@ -19,14 +19,13 @@ class _Tally(Collector):
     """
 
     def __init__(self, name: str, documentation: str, labels: list[str]) -> None:
-        self._about = name, documentation, labels
+        self._about, self.label_names = (name, documentation), labels
         self.counts: dict[tuple[str, ...], float] = defaultdict(float)
         REGISTRY.register(self)
 
     def describe(self) -> Iterator[CounterMetricFamily]:
         """What is counted."""
-        name, documentation, labels = self._about
-        yield CounterMetricFamily(name, documentation, labels=labels)
+        yield CounterMetricFamily(*self._about, labels=self.label_names)
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         """What was counted."""
@@ -39,22 +38,28 @@ class _Tally(Collector):
 class _Processes(Collector):
     """What prometheus_client tells of the gateway's own process, of each helper."""
 
+    label_names = ("helper",)
+
     def __init__(self) -> None:
         self.pids: Callable[[], Sequence[int]] = tuple
         REGISTRY.register(self)
 
     def describe(self) -> Iterator[Metric]:
-        """What is told is not known beforehand."""
-        return iter(())
+        """What is told: of this process it is the same."""
+        yield from _process("self")
 
     def collect(self) -> Iterator[Metric]:
         """What the system says of them now; nothing of one that has ended, whose id is 0, or where it says nothing."""
         told: dict[str, Metric] = {}
         for number, pid in enumerate(self.pids(), 1):
-            for family in ProcessCollector("gateway_helper", partial(int, pid), registry=None).collect():
+            for family in _process(pid):
                 whole = told.setdefault(family.name, Metric(family.name, family.documentation, family.type))
                 whole.samples += [one._replace(labels={"helper": str(number)}) for one in family.samples]
         yield from told.values()
+
+
+def _process(pid: int | str) -> Iterable[Metric]:
+    return ProcessCollector("gateway_helper", lambda: pid, registry=None).collect()
 
 
 _RECEIVED = _Tally("gateway_received", "Messages received, by face and what became of them", ["face", "outcome"])
@@ -85,7 +90,9 @@ _LAST_HANDSHAKE = Gauge(
 )
 _LEFT = Gauge("gateway_mesh_inbox_left", "Messages that stayed in an own mailbox after it was looked into", ["mailbox"])
 _LEFT_SECONDS = Gauge(
-    "gateway_mesh_inbox_left_oldest_seconds", "For how long the oldest of them has failed to be collected", ["mailbox"]
+    "gateway_mesh_inbox_left_oldest_seconds",
+    "For how long the oldest message that stayed in an own mailbox has failed to be collected",
+    ["mailbox"],
 )
 _UNCOLLECTED_SECONDS = Gauge(
     "gateway_mesh_uncollected_oldest_seconds", "The age of the oldest delivery that its recipient has not collected"

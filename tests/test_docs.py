@@ -11,10 +11,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from prometheus_client.parser import text_string_to_metric_families
 
 from docs.generate import REFERENCE, pages
 from tests.conftest import ROOT
-from tests.harness import Gateway, Listener, eventually
+from tests.harness import Gateway, Listener, eventually, message
 from tests.ports import free_port
 from tests.reference import files
 
@@ -24,6 +25,30 @@ DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
 @pytest.mark.parametrize("name", pages())
 def test_a_generated_page_is_up_to_date(name: str) -> None:
     assert (REFERENCE / name).read_text(encoding="utf-8") == pages()[name], "run make docs"
+
+
+def test_every_metric_is_on_its_page_with_its_labels(tmp_path: Path, listener: Listener) -> None:
+    page = (REFERENCE / "metrics.md").read_text(encoding="utf-8")
+    rows = {
+        name: set(re.findall(r"`(.+?)`", labels))
+        for name, labels in re.findall(r"^\| `(.+?)` \| \w+ \| (.*?) \|", page, re.M)
+    }
+    with Gateway(tmp_path) as gateway:
+        gateway.subscribe_webhook(listener.url)
+        assert gateway.publish(message()).status_code == 202
+        gateway.wait_until_idle()
+        told = list(text_string_to_metric_families(gateway.http.get("/metrics").text))
+    own = {
+        f"{one.name}_total" if one.type == "counter" else one.name: {
+            label for sample in one.samples for label in sample.labels if label != "le"
+        }
+        for one in told
+        if one.name.startswith("gateway_") and not one.name.endswith("_created")
+    }
+    assert own.keys() <= rows.keys()
+    # Of a metric that has had nothing to tell there are no labels.
+    assert {name: labels for name, labels in own.items() if labels} == {name: rows[name] for name in own if own[name]}
+    assert {"gateway_received_total", "gateway_delivery_attempt_seconds", "gateway_subscriptions"} <= own.keys()
 
 
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
