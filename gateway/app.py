@@ -46,6 +46,7 @@ from gateway.faces.r4.incoming import Incoming
 from gateway.faces.r4.request import Limits
 from gateway.helper.helper import Helper
 from gateway.helper.helpers import HelpedReading, HelpedSender
+from gateway.helper.maker import Maker
 from gateway.intake import Intake
 from gateway.mapping.tools.reload import Reloader
 from gateway.mesh_link import MeshLink
@@ -90,6 +91,7 @@ class Gateway:
         )
         own_sources = sources.load(Path(settings.retrieval.sources)) if settings.retrieval.sources else ()
         self.tools = Tools(settings, self.catalogue, self.reloader, self.applications, own_sources)
+        self.maker: Maker | None = None
         self.helpers: Sequence[Helper] = ()
         retention.check(settings.retention, self.catalogue)
         self.mesh = MeshLink(settings.mesh) if settings.mesh.url else None
@@ -109,6 +111,9 @@ class Gateway:
         self.store.hear_of_changes(self.book.follow)
         await self.keeper.refresh()
         await self._make_callers_known()
+        if self.maker:
+            patience = settings.delivery.lease_seconds / 4
+            self.helpers = [Helper(self.maker, patience) for _ in range(settings.helpers)]
         self._make_dispatcher()
         self.intake = Intake(
             store=self.store,
@@ -194,6 +199,8 @@ class Gateway:
         await self.fetcher.close()
         await self.event_fetcher.close()
         await self.store.close()
+        if self.maker:
+            self.maker.stop()
         log.info("stop")
 
     def parts(self) -> Parts:

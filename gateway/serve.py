@@ -6,13 +6,15 @@ import asyncio
 import contextlib
 import functools
 import socket
+import sys
 
 import uvicorn
 
 from gateway import logs, tls
 from gateway.app import Gateway
 from gateway.asgi import create
-from gateway.helper import maker, process
+from gateway.helper import process
+from gateway.helper.maker import made
 from gateway.listener import listen, loop_factory
 from gateway.protocol import BoundedProtocol
 from gateway.settings import Settings
@@ -29,8 +31,10 @@ def serve(settings: Settings, *, only_deliver: bool = False) -> None:
     tls.check(settings.http)
     gateway = Gateway(settings, only_delivers=only_deliver)
     be_helper = functools.partial(process.run, tools=gateway.tools)
+    # Elsewhere a copy may lack what the system's own libraries need.
+    has_helpers = settings.helpers > 0 and sys.platform == "linux"
     with (
-        maker.helpers(settings.helpers, be_helper, settings.delivery.lease_seconds / 4) as gateway.helpers,
+        made(be_helper) if has_helpers else contextlib.nullcontext() as gateway.maker,
         contextlib.closing(listen(settings.http.host, settings.http.port)) as listener,
         contextlib.suppress(KeyboardInterrupt),
         asyncio.Runner(loop_factory=loop_factory()) as runner,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,6 +15,7 @@ from gateway.catalogue import layered
 from gateway.mapping.tools.reload import Reloader
 from gateway.resources import folder as shipped
 from tests.harness import Gateway, Listener, eventually, message
+from tests.helper.processes import helpers_of, wakes
 from tests.test_cli import run
 
 EVENT = "pds-change-of-gp-1"
@@ -98,6 +101,23 @@ def test_a_changed_module_is_swapped_in_and_a_wrong_one_is_not(gateway: Gateway,
     module.unlink()
     assert await_reloads(gateway, 4)[-1]["outcome"] == "removed"
     assert told_of(gateway, listener).startswith(f"{pds}/Patient/")
+
+
+def test_a_helper_that_takes_the_place_of_another_has_the_modules_of_today(
+    gateway: Gateway, own: Path, listener: Listener
+) -> None:
+    gateway.subscribe_webhook(listener.url, EVENT)
+    for changed in (own / f"{EVENT}.yaml", own / "cases" / f"nems-{EVENT}.registered.json"):
+        change(changed, "https://api.service.nhs.uk/personal-demographics/FHIR/R4", "https://pds.example.org")
+    eventually(lambda: any(one["outcome"] == "swapped" for one in reloads(gateway)))
+    (before,) = helpers_of(gateway)
+    os.kill(before, signal.SIGKILL)
+    eventually(lambda: '"replaced"' in gateway.log.read_text())
+    (helper,) = helpers_of(gateway)
+    idle = wakes(helper)
+    for _ in range(3):
+        assert told_of(gateway, listener).startswith("https://pds.example.org/Patient/")
+    assert wakes(helper) >= idle + 3, "it did nothing"
 
 
 class Process:

@@ -6,20 +6,24 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
 from collections.abc import Awaitable, Callable
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 import structlog
 
+from gateway.helper.maker import Maker
 from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link, Ping, Pong
 
 log = structlog.get_logger()
-_END_SECONDS: Final = 5.0
-"""How long a helper may take to end by itself."""
-_AGAIN_SECONDS: Final = 1.0
-_AGAIN_AT_LEAST_SECONDS: Final = 60.0
+_BEGIN_SECONDS: Final = 5.0
+"""How long a helper may take until it answers."""
+_FLUSH_SECONDS: Final = 1.0
+"""How long one that is to end may take to hear of it."""
+_AGAIN_SECONDS, _AGAIN_SECONDS_AT_MOST = 1.0, 60.0
 """When another takes the place of one that has ended; each time after twice as long, until one stays."""
 _encode = msgspec.msgpack.Encoder().encode
 _answer: msgspec.msgpack.Decoder[Answer] = msgspec.msgpack.Decoder(Answer)
@@ -33,36 +37,20 @@ class NotAsked(Exception):
     """The helper knows nothing of what it was to be asked."""
 
 
-class Making(Protocol):
-    """Makes the processes of helpers."""
-
-    def make(self, end: socket.socket) -> int:
-        """Have one made that is asked by the other end of that socket; its number.
-
-        Raises:
-            OSError: none can be made any more.
-        """
-        ...
-
-    def end(self, number: int) -> None:
-        """End that one at once, if it has not ended."""
-        ...
-
-
 class Helper:
-    """The gateway's side of a helper. Every `patience_seconds` it is asked whether it is well; one that does not answer
-    twice is ended. When it has ended, whatever the reason, another process takes its place.
+    """The gateway's side of a helper, which `maker` makes. Every `patience_seconds` it is asked whether it is well; one
+    that does not answer twice is ended. When it has ended, whatever the reason, another process takes its place.
     """
 
-    def __init__(self, maker: Making, patience_seconds: float) -> None:
+    def __init__(self, maker: Maker, patience_seconds: float) -> None:
         self._maker, self._patience = maker, patience_seconds
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
-        self._number = self._silent = self._process = 0
+        self._number = self._silent = 0
         self._is_there = self._is_ending = False
-        self._timer: asyncio.TimerHandle | None = None
+        self._beginning: asyncio.Task[None] | None = None
         self._pause = _AGAIN_SECONDS
         self.pid = self.life = 0
-        """Its process's id, once that has said it; and how many it has had."""
+        """Its process, 0 while there is none; and how many it has had."""
         self.is_behind = True
 
     @property
@@ -75,7 +63,6 @@ class Helper:
         the gateway's start, and `bring_along` sees to it that it has those of today.
         """
         self._loop = asyncio.get_running_loop()
-        self._gone = asyncio.Event()
         self._instance, self._bring_along = instance, bring_along
         await self._try_to_begin()
 
@@ -90,7 +77,7 @@ class Helper:
         Raises:
             NotAsked: it was not asked: it is gone, or there is something in it that cannot be said.
         """
-        if not self._is_there:
+        if not self._link.is_open:
             raise NotAsked
         try:
             message = _encode(asked)
@@ -110,30 +97,55 @@ class Helper:
     async def stop(self) -> None:
         """Have it end; nothing may be under way any more."""
         self._is_ending = True
-        if self._is_there:
-            self._link.close()
-            await self._gone.wait()
-        else:
+        if self._beginning:
             self._beginning.cancel()
+        if self._link.is_open:
+            self._link.close()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(_FLUSH_SECONDS):
+                    await self._link.lost.wait()
+            self._link.abort()
+
+    async def _try_to_begin(self) -> None:
+        try:
+            await self._begin()
+        except BrokenPipeError:
+            log.exception("helper", error="no other can be made until the gateway is started anew")
+        except (OSError, NotAsked, HelperEnded) as error:
+            self._link.abort()
+            log.exception("helper", error=f"did not begin: {type(error).__name__}", again_in_seconds=self._pause)
+            self._begin_later()
 
     async def _begin(self) -> None:
+        self._link = Link(self._take, self._lost)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
-                self._process = self._maker.make(theirs)
+                self._maker.make(theirs)
+                await self._loop.create_unix_connection(lambda: self._link, sock=ours)
             except OSError:
                 ours.close()
                 raise
-        self.is_behind, self._silent = True, 0
         self.life += 1
-        self._link = Link(self._take, self._lost)
-        await self._loop.create_unix_connection(lambda: self._link, sock=ours)
-        if self._link.is_lost:
-            return
-        self._is_there = True
+        self._silent = 0
         self._link.send(_encode(Hello(self._instance)))
-        self._ask_whether_well()
+        async with asyncio.timeout(_BEGIN_SECONDS):
+            await self.ask(Ping(self.number()))
         await self._bring_along(self)
+        if not self._link.is_open:
+            raise HelperEnded
+        self._is_there = True
+        self._ask_whether_well()
+
+    def _begin_later(self) -> None:
+        self._beginning = asyncio.create_task(self._begin_again(self._pause), name="helper")
+        self._pause = min(2 * self._pause, _AGAIN_SECONDS_AT_MOST)
+
+    async def _begin_again(self, pause: float) -> None:
+        await asyncio.sleep(pause)
+        await self._try_to_begin()
+        if self._is_there:
+            log.info("helper", pid=self.pid, outcome="replaced")
 
     def _take(self, message: bytes) -> None:
         answer = _answer.decode(message)
@@ -151,42 +163,26 @@ class Helper:
         self._timer = self._loop.call_later(self._patience, self._look)
 
     def _look(self) -> None:
-        self._pause = _AGAIN_SECONDS
         # One answer may be there unread, if it is the gateway that stood still.
         if self._silent >= 2:
-            self._maker.end(self._process)
+            assert self.pid, "it has answered once"
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(self.pid, signal.SIGKILL)
+            self._link.abort()
+            return
+        self._pause = _AGAIN_SECONDS  # this one stays
         self._ask_whether_well()
 
     def _lost(self) -> None:
-        self._is_there = False
-        if self._timer:
-            self._timer.cancel()
         for asked in self._waiting.values():
             if not asked.done():
                 asked.set_exception(HelperEnded)
         self._waiting.clear()
-        if self._is_ending:
-            self._gone.set()
+        pid, self.pid = self.pid, 0
+        if not self._is_there:  # who waits for it to begin finds that it ended
             return
-        log.error("helper", pid=self.pid, error="ended", again_in_seconds=self._pause)
-        self.pid = 0
-        # It ends by itself, and may have something to say.
-        self._loop.call_later(_END_SECONDS, self._maker.end, self._process)
-        self._begin_later()
-
-    def _begin_later(self) -> None:
-        self._beginning = asyncio.create_task(self._begin_again(self._pause), name="helper")
-        self._pause = min(2 * self._pause, _AGAIN_AT_LEAST_SECONDS)
-
-    async def _begin_again(self, pause: float) -> None:
-        await asyncio.sleep(pause)
-        await self._try_to_begin()
-        if self._is_there:
-            log.info("helper", outcome="replaced")
-
-    async def _try_to_begin(self) -> None:
-        try:
-            await self._begin()
-        except OSError as error:
-            log.exception("helper", error=f"none can be made: {error.strerror}", again_in_seconds=self._pause)
+        self._is_there = False
+        self._timer.cancel()
+        if not self._is_ending:
+            log.error("helper", pid=pid, error="ended", again_in_seconds=self._pause)
             self._begin_later()

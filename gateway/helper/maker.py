@@ -14,120 +14,129 @@ from typing import Final
 import structlog
 
 from gateway.errors import ConfigurationError
-from gateway.helper.helper import Helper
 
 log = structlog.get_logger()
 _END_SECONDS: Final = 5.0
 """How long helpers may take to end by themselves."""
 _LOOK_SECONDS: Final = 0.01
-_LENGTH: Final = 8
+_ENDINGS: Final = (signal.SIGINT, signal.SIGTERM)
+
+
+class Maker:
+    """The gateway's side of the process `pid`, which makes helpers when it is asked by a socket, and ends with it."""
+
+    def __init__(self, pid: int, end: socket.socket) -> None:
+        self._pid, self._end = pid, end
+
+    def make(self, end: socket.socket) -> None:
+        """Have a helper made that is asked by the other end of that socket.
+
+        Raises:
+            BrokenPipeError: the process that makes them is gone.
+            OSError: it takes no more at the moment.
+        """
+        socket.send_fds(self._end, [b"+"], [end.fileno()])
+
+    def stop(self) -> None:
+        """Wait until all helpers have ended, which are asked nothing any more; those that do not end are ended."""
+        self._end.close()
+        until = time.monotonic() + _END_SECONDS + 1
+        while self._pid and time.monotonic() < until:
+            if _has_ended(self._pid):
+                self._pid = 0
+            else:
+                time.sleep(_LOOK_SECONDS)
+        if self._pid:
+            os.kill(self._pid, signal.SIGKILL)
+            self._pid = 0
 
 
 @contextlib.contextmanager
-def helpers(count: int, run: Callable[[socket.socket], None], patience_seconds: float) -> Iterator[list[Helper]]:
-    """So many helpers, where the system can make any; after the block all have ended.
+def made(run: Callable[[socket.socket], None]) -> Iterator[Maker]:
+    """What makes helpers; after the block all have ended.
 
     This process may have no other threads yet. With its end of a socket a helper does `run` until the other end is
-    closed, and nothing else.
+    closed, and nothing else. It does not hear of SIGINT and SIGTERM: the gateway is told to end, and lets its helpers
+    finish first.
 
     Raises:
         ConfigurationError: the system makes no process.
     """
-    if not count or not hasattr(os, "fork"):
-        yield []
-        return
-    with _made(run) as maker:
-        yield [Helper(maker, patience_seconds) for _ in range(count)]
-
-
-class Maker:
-    """The gateway's side of the process that makes helpers, at `end` of a socket."""
-
-    def __init__(self, end: socket.socket) -> None:
-        self._end = end
-        self._number = 0
-
-    def make(self, end: socket.socket) -> int:
-        """Have a helper made that is asked by the other end of that socket; its number.
-
-        Raises:
-            OSError: the process that makes them is gone.
-        """
-        self._number += 1
-        socket.send_fds(self._end, [self._number.to_bytes(_LENGTH)], [end.fileno()])
-        return self._number
-
-    def end(self, number: int) -> None:
-        """End that helper at once, if it has not ended."""
-        with contextlib.suppress(OSError):
-            self._end.send(number.to_bytes(_LENGTH))
-
-
-@contextlib.contextmanager
-def _made(run: Callable[[socket.socket], None]) -> Iterator[Maker]:
     assert threading.active_count() == 1, "a thread would be missing in the copy, with all that it holds"
     ours, theirs = socket.socketpair()
     with ours, theirs:
+        # One that came before the copy ignores them would have it go on as a second gateway, on its way out.
+        heard = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDINGS)
         try:
             pid = os.fork()
+            if pid == 0:
+                _be_maker(ours, theirs, run)
         except OSError as error:
             text = f"cannot make a process: {error.strerror}; set GATEWAY_HELPERS=0 to do without"
             raise ConfigurationError(text) from None
-        if pid == 0:
-            ours.close()
-            try:
-                _make(theirs, run)
-            finally:
-                os._exit(0)  # what the gateway does at its end is not for a copy of it to do
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, heard)
         theirs.close()
-        yield Maker(ours)
-    with contextlib.suppress(ChildProcessError):
-        os.waitpid(pid, 0)
+        ours.setblocking(False)
+        maker = Maker(pid, ours)
+        try:
+            yield maker
+        finally:
+            maker.stop()
+
+
+def _be_maker(ours: socket.socket, theirs: socket.socket, run: Callable[[socket.socket], None]) -> None:
+    """Never returns: what the gateway does at its end is not for a copy of it to do."""
+    try:
+        ours.close()
+        for ending in _ENDINGS:
+            signal.signal(ending, signal.SIG_IGN)
+        # Where it was ignored, nothing would be known of the end of a helper.
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
+        _make(theirs, run)
+    except BaseException as error:
+        log.exception("helper", error=f"the process that makes them: {type(error).__name__}")
+    finally:
+        os._exit(0)
 
 
 def _make(end: socket.socket, run: Callable[[socket.socket], None]) -> None:
-    """Make the helpers that are asked for, and end those that are to end, until the other end is closed."""
-    # The gateway is told to end, and what it has made ends after it.
-    for ending in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(ending, signal.SIG_IGN)
-    pids: dict[int, int] = {}
+    """Make the helpers that are asked for, until the other end is closed; in a helper, `run`."""
+    pids: list[int] = []
     while True:
-        message, ends, _, _ = socket.recv_fds(end, _LENGTH, 1)
-        if not message:
+        asked, ends, _, _ = socket.recv_fds(end, 1, 1)
+        if not asked:
             break
-        _look(pids)
-        number = int.from_bytes(message)
-        if not ends:
-            if number in pids:
-                os.kill(pids[number], signal.SIGKILL)
-            continue
-        with socket.socket(fileno=ends[0]) as theirs:
-            try:
-                pid = os.fork()
-            except OSError as error:  # the gateway finds that the other end is closed
-                log.error("helper", error=f"cannot make a process: {error.strerror}")
-                continue
-            if pid == 0:
-                end.close()
-                run(theirs)
-                return
-            pids[number] = pid
+        pids = [pid for pid in pids if not _has_ended(pid)]
+        for number in ends:
+            with socket.socket(fileno=number) as theirs:
+                try:
+                    pid = os.fork()
+                except OSError as error:  # the gateway finds that the other end is closed
+                    log.exception("helper", error=f"cannot make a process: {error.strerror}")
+                    continue
+                if pid == 0:
+                    end.close()
+                    run(theirs)
+                    return
+                pids.append(pid)
     _end(pids)
 
 
-def _look(pids: dict[int, int]) -> None:
-    """Forget those that have ended: after that the system may give their ids to others."""
-    for number, pid in list(pids.items()):
-        if os.waitpid(pid, os.WNOHANG) != (0, 0):
-            del pids[number]
-
-
-def _end(pids: dict[int, int]) -> None:
-    """Wait until all have ended, for some time."""
+def _end(pids: list[int]) -> None:
+    """Wait until all have ended, and end those that do not."""
     until = time.monotonic() + _END_SECONDS
-    while pids and time.monotonic() < until:
+    while (pids := [pid for pid in pids if not _has_ended(pid)]) and time.monotonic() < until:
         time.sleep(_LOOK_SECONDS)
-        _look(pids)
-    for pid in pids.values():
+    for pid in pids:
         os.kill(pid, signal.SIGKILL)
         os.waitpid(pid, 0)
+
+
+def _has_ended(pid: int) -> bool:
+    """Whether a process that this one has made has ended; after that the system may give its id to another."""
+    try:
+        return os.waitpid(pid, os.WNOHANG) != (0, 0)
+    except ChildProcessError:  # where the end of processes is ignored, the system forgets them itself
+        return True

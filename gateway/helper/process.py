@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gc
 import os
-import signal
 import socket
 from collections import deque
 from collections.abc import Sequence
@@ -87,9 +86,6 @@ def run(end: socket.socket, tools: Tools) -> None:
     """Do what is asked at the other end of the socket until that is closed, for whatever reason. The process is to end
     then, whatever is under way.
     """
-    # The gateway is told to end, and lets its helpers finish first.
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
     gc.freeze()
     gc.set_threshold(50_000, 20, 100)
     # The event loop is not closed: uvloop would wait for ever for what is under way.

@@ -138,7 +138,8 @@ class Link(asyncio.Protocol):
         self._unread = bytearray()
         self._unsent: list[bytes] = []
         self._loop = asyncio.get_running_loop()
-        self.is_lost = False
+        self.is_open = False
+        self.lost = asyncio.Event()
 
     def send(self, message: bytes) -> None:
         """Send a message when this turn of the event loop ends, or sooner."""
@@ -153,11 +154,18 @@ class Link(asyncio.Protocol):
         self._flush()
         self._transport.close()
 
+    def abort(self) -> None:
+        """Be gone at once, if it is there."""
+        if self.is_open:
+            self._transport.abort()
+
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)
+        self.is_open = True
 
     def connection_lost(self, error: Exception | None) -> None:
-        self.is_lost = True
+        self.is_open = False
+        self.lost.set()
         self._lost()
 
     def data_received(self, data: bytes) -> None:

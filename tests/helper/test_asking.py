@@ -8,7 +8,7 @@ import socket
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace as changed
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from msgspec.structs import replace
@@ -22,6 +22,7 @@ from gateway.faces.nems.reading import Publication
 from gateway.helper import process
 from gateway.helper.helper import Helper, NotAsked
 from gateway.helper.helpers import HelpedReading, HelpedSender
+from gateway.helper.maker import Maker
 from gateway.helper.wire import SUBSCRIPTIONS
 from gateway.remembered import EVENT_BYTES, EVENTS
 from gateway.signing import new_secret
@@ -85,20 +86,15 @@ class Pair:
 
     def __init__(self) -> None:
         self.here, self.reading = Worker(), Reading()
-        self.helper = Helper(self, patience_seconds=60)
+        self.helper = Helper(cast("Maker", self), patience_seconds=60)
         self.subscriptions: dict[str, Subscription] = {}
         self.store_is_away = False
         self.sender = HelpedSender(self.here, [self.helper], self.find)
         self.reader = HelpedReading(self.reading, [self.helper])
 
-    def make(self, end: socket.socket) -> int:
+    def make(self, end: socket.socket) -> None:
         self.there, self._theirs = Worker(), end.dup()
         self.running = asyncio.create_task(process._run(self._theirs, self.there))
-        return 0
-
-    def end(self, number: int) -> None:
-        assert number == 0
-        self.running.cancel()
 
     async def bring_along(self, helper: Helper) -> None:
         helper.is_behind = False
@@ -132,8 +128,8 @@ async def pair() -> AsyncIterator[Pair]:
 
 
 async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so, a second at most."""
-    async with asyncio.timeout(1):
+    """Wait until it is so, ten seconds at most."""
+    async with asyncio.timeout(10):
         while not is_so():  # noqa: ASYNC110  # nothing tells of it
             await asyncio.sleep(0.005)
 
@@ -246,17 +242,44 @@ async def test_one_that_ends_again_and_again_is_replaced_after_longer_and_longer
     assert pair.helper._pause == 1
 
 
-async def test_a_gateway_can_end_while_a_helper_is_to_be_replaced(pair: Pair) -> None:
+async def test_a_gateway_that_ends_makes_no_more_helpers(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
     await pair.lose_helper()
+    await until(lambda: not pair.helper.is_there)
     await pair.helper.stop()
-    assert pair.helper.life == 1
+    await asyncio.sleep(0.2)
+    assert (pair.helper.life, pair.helper.is_there) == (1, False)
+
+
+async def test_one_that_does_not_begin_is_not_asked_and_another_is_made(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
+    monkeypatch.setattr("gateway.helper.helper._BEGIN_SECONDS", 0.1)
+    make, silent = pair.make, []
+    monkeypatch.setattr(pair, "make", lambda end: silent.append(end.dup()))
+    await pair.lose_helper()
+    await until(lambda: len(silent) == 2)
+    assert not pair.helper.is_there
+    monkeypatch.setattr(pair, "make", make)
+    await until(lambda: pair.helper.is_there)
+    to = pair.subscribe()
+    assert await pair.send(event(), to) == DELIVERED
+    assert pair.there.made
+    # Those that said nothing were told that nobody asks them any more.
+    for end in silent:
+        with end:
+            end.setblocking(True)
+            while end.recv(1000):
+                pass
 
 
 async def test_a_helper_that_is_well_says_so(pair: Pair) -> None:
     """It is asked much more often than it may leave unanswered."""
-    pair.helper._patience = 0.02
+    pair.helper._patience = 0.1
+    pair.helper._timer.cancel()
     pair.helper._look()
-    await asyncio.sleep(0.3)
+    await asyncio.sleep(0.5)
     assert await pair.send(event(), pair.subscribe()) == DELIVERED
     assert pair.there.made
     assert pair.helper._silent <= 1

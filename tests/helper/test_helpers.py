@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import signal
+import time
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from gateway.fhir.json import render_json
 from gateway.fhir.tables import load
 from gateway.fhir.xml import parse_xml
 from tests.harness import Gateway, Listener, event_id, eventually, header_id, message
+from tests.helper.processes import helpers_of, maker_of, runs, wakes
 from tests.test_crash import Load
 
 IMPATIENT = {
@@ -26,40 +28,6 @@ IMPATIENT = {
     "GATEWAY_DELIVERY__LEASE_SECONDS": "4",
 }
 """The longest attempt takes 1.1 seconds; every second a helper is asked whether it is well."""
-
-
-def helpers_of(gateway: Gateway, count: int = 1) -> list[int]:
-    """The helpers of a gateway, once all are there that it is to have."""
-
-    def there() -> list[int]:
-        return [pid for pid in made_by(maker_of(gateway)) if runs(pid)]
-
-    eventually(lambda: len(there()) == count and f"gateway_helpers {count}.0" in gateway.http.get("/metrics").text)
-    return there()
-
-
-def maker_of(gateway: Gateway) -> int:
-    """The process that makes helpers."""
-    (maker,) = made_by(gateway.pid)
-    return maker
-
-
-def made_by(pid: int) -> list[int]:
-    """The processes that one has made."""
-    return [int(made) for made in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
-def runs(pid: int) -> bool:
-    """Whether there is a process of that id that has not ended."""
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
-    except OSError:
-        return False
-
-
-def wakes(pid: int) -> int:
-    """How often a process has waited for something that came."""
-    return int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[0])
 
 
 @pytest.mark.fault(
@@ -109,18 +77,37 @@ def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener)
         assert outcomes == [("uncertain", "the process that was sending it ended"), ("delivered", "")]
 
 
-def test_without_what_makes_helpers_the_gateway_works_with_those_it_has(tmp_path: Path, listener: Listener) -> None:
-    with Gateway(tmp_path) as gateway:
+@pytest.mark.fault(
+    "The process that makes helpers is killed, and a helper stands still",
+    "the helper is ended as ever; the gateway works without, and says so, until it is started anew",
+)
+def test_without_what_makes_helpers_the_gateway_works_without_those_that_ended(
+    tmp_path: Path, listener: Listener
+) -> None:
+    with Gateway(tmp_path, **IMPATIENT) as gateway:
         gateway.subscribe_webhook(listener.url)
         (helper,) = helpers_of(gateway)
         os.kill(maker_of(gateway), signal.SIGKILL)
         assert gateway.publish(message()).status_code == 202
         listener.wait_for(1)
-        os.kill(helper, signal.SIGKILL)
-        eventually(lambda: "none can be made: Broken pipe" in gateway.log.read_text())
+        os.kill(helper, signal.SIGSTOP)
         assert gateway.publish(message()).status_code == 202
         listener.wait_for(2)
+        assert not runs(helper)
+        eventually(lambda: "no other can be made until the gateway is started anew" in gateway.log.read_text())
+        assert gateway.publish(message()).status_code == 202
+        listener.wait_for(3)
         gateway.wait_until_idle()
+
+
+def test_a_gateway_ends_with_a_helper_that_stands_still(tmp_path: Path) -> None:
+    with Gateway(tmp_path, GATEWAY_HELPERS="2") as gateway:
+        made = [*helpers_of(gateway, 2), maker_of(gateway)]
+        os.kill(made[0], signal.SIGSTOP)
+        began = time.monotonic()
+        gateway.stop()
+        assert not any(map(runs, made))
+        assert time.monotonic() - began < 15
 
 
 def test_what_helpers_take_is_in_the_metrics(tmp_path: Path) -> None:
