@@ -131,8 +131,8 @@ class Gateway:
         self.schedule = Schedule(jobs, self.store.take_turn)
         self.schedule.start()
         self._reloading = asyncio.create_task(self._reload(), name="reload")
-        for helper in self.helpers:
-            await helper.start(self.store.instance, self.reloader.bring_along)
+        bring_along = self.reloader.bring_along
+        await asyncio.gather(*(helper.start(self.store.instance, bring_along) for helper in self.helpers))
         metrics.helpers(lambda: sum(one.is_there for one in self.helpers), lambda: [one.pid for one in self.helpers])
         await self.dispatcher.start()
         # What start-up made lives as long as the process, and messages hold no cycles: the collector need seldom look.

@@ -21,6 +21,8 @@ from gateway.helper.wire import Answer, Asked, Follow, Followed, Hello, Link, Pi
 log = structlog.get_logger()
 _BEGIN_SECONDS: Final = 5.0
 """How long a helper may take until it answers."""
+_FOLLOW_SECONDS: Final = 60.0
+"""How long it may take to load the mapping modules."""
 _FLUSH_SECONDS: Final = 1.0
 """How long one that is to end may take to hear of it."""
 _AGAIN_SECONDS, _AGAIN_SECONDS_AT_MOST = 1.0, 60.0
@@ -46,12 +48,13 @@ class Helper:
         self._maker, self._patience = maker, patience_seconds
         self._waiting: dict[int, asyncio.Future[Answer]] = {}
         self._number = self._silent = 0
-        self._is_there = self._is_ending = False
+        self._is_there = self._is_ending = self.is_behind = False
+        self._link: Link | None = None
+        self._timer: asyncio.TimerHandle | None = None
         self._beginning: asyncio.Task[None] | None = None
         self._pause = _AGAIN_SECONDS
         self.pid = self.life = 0
-        """Its process, 0 while there is none; and how many it has had."""
-        self.is_behind = True
+        """Its process, 0 until that has answered; and how many it has had."""
 
     @property
     def is_there(self) -> bool:
@@ -77,7 +80,7 @@ class Helper:
         Raises:
             NotAsked: it was not asked: it is gone, or there is something in it that cannot be said.
         """
-        if not self._link.is_open:
+        if self._link is None or not self._link.is_open:
             raise NotAsked
         try:
             message = _encode(asked)
@@ -89,17 +92,22 @@ class Helper:
         return answer
 
     async def follow(self, mark: bytes) -> None:
-        """Have it load the mapping modules that `mark` stands for."""
-        with contextlib.suppress(NotAsked, HelperEnded):
-            answer = await self.ask(Follow(self.number(), mark))
+        """Have it load the mapping modules that `mark` stands for; one that takes too long is ended."""
+        try:
+            async with asyncio.timeout(_FOLLOW_SECONDS):
+                answer = await self.ask(Follow(self.number(), mark))
             self.is_behind = not (isinstance(answer, Followed) and answer.are_those)
+        except TimeoutError:
+            self._end()
+        except (NotAsked, HelperEnded):
+            pass
 
     async def stop(self) -> None:
         """Have it end; nothing may be under way any more."""
         self._is_ending = True
         if self._beginning:
             self._beginning.cancel()
-        if self._link.is_open:
+        if self._link and self._link.is_open:
             self._link.close()
             with contextlib.suppress(TimeoutError):
                 async with asyncio.timeout(_FLUSH_SECONDS):
@@ -111,31 +119,31 @@ class Helper:
             await self._begin()
         except BrokenPipeError:
             log.exception("helper", error="no other can be made until the gateway is started anew")
-        except (OSError, NotAsked, HelperEnded) as error:
-            self._link.abort()
+        except Exception as error:
+            self._end()
             log.exception("helper", error=f"did not begin: {type(error).__name__}", again_in_seconds=self._pause)
             self._begin_later()
 
     async def _begin(self) -> None:
-        self._link = Link(self._take, self._lost)
+        link = Link(self._take, self._lost)
         ours, theirs = socket.socketpair()
         with theirs:
             try:
                 self._maker.make(theirs)
-                await self._loop.create_unix_connection(lambda: self._link, sock=ours)
+                await self._loop.create_unix_connection(lambda: link, sock=ours)
             except OSError:
                 ours.close()
                 raise
+        link.send(_encode(Hello(self._instance)))
+        self._link = link
         self.life += 1
-        self._silent = 0
-        self._link.send(_encode(Hello(self._instance)))
         async with asyncio.timeout(_BEGIN_SECONDS):
             await self.ask(Ping(self.number()))
+        self._ask_whether_well()
         await self._bring_along(self)
-        if not self._link.is_open:
+        if not link.is_open:
             raise HelperEnded
         self._is_there = True
-        self._ask_whether_well()
 
     def _begin_later(self) -> None:
         self._beginning = asyncio.create_task(self._begin_again(self._pause), name="helper")
@@ -145,7 +153,7 @@ class Helper:
         await asyncio.sleep(pause)
         await self._try_to_begin()
         if self._is_there:
-            log.info("helper", pid=self.pid, outcome="replaced")
+            log.info("helper", pid=self.pid, outcome="behind" if self.is_behind else "replaced")
 
     def _take(self, message: bytes) -> None:
         answer = _answer.decode(message)
@@ -165,24 +173,31 @@ class Helper:
     def _look(self) -> None:
         # One answer may be there unread, if it is the gateway that stood still.
         if self._silent >= 2:
-            assert self.pid, "it has answered once"
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(self.pid, signal.SIGKILL)
-            self._link.abort()
+            self._end()
             return
-        self._pause = _AGAIN_SECONDS  # this one stays
+        if self._silent == 0:
+            self._pause = _AGAIN_SECONDS  # this one stays
         self._ask_whether_well()
+
+    def _end(self) -> None:
+        """End its process, which may stand still."""
+        if self._link and self._link.is_open:
+            self._link.abort()
+            if self.pid:
+                with contextlib.suppress(OSError):
+                    os.kill(self.pid, signal.SIGKILL)
 
     def _lost(self) -> None:
         for asked in self._waiting.values():
             if not asked.done():
                 asked.set_exception(HelperEnded)
         self._waiting.clear()
-        pid, self.pid = self.pid, 0
+        if self._timer:
+            self._timer.cancel()
+        pid, self.pid, self._silent = self.pid, 0, 0
         if not self._is_there:  # who waits for it to begin finds that it ended
             return
         self._is_there = False
-        self._timer.cancel()
         if not self._is_ending:
             log.error("helper", pid=pid, error="ended", again_in_seconds=self._pause)
             self._begin_later()

@@ -38,9 +38,11 @@ class Maker:
         socket.send_fds(self._end, [b"+"], [end.fileno()])
 
     def stop(self) -> None:
-        """Wait until all helpers have ended, which are asked nothing any more; those that do not end are ended."""
+        """Wait until all helpers have ended, which are asked nothing any more. Those that do not end are ended by the
+        process that has made them, as long as that lives.
+        """
         self._end.close()
-        until = time.monotonic() + _END_SECONDS + 1
+        until = time.monotonic() + 2 * _END_SECONDS
         while self._pid and time.monotonic() < until:
             if _has_ended(self._pid):
                 self._pid = 0
@@ -60,9 +62,10 @@ def made(run: Callable[[socket.socket], None]) -> Iterator[Maker]:
     finish first.
 
     Raises:
-        ConfigurationError: the system makes no process.
+        ConfigurationError: the system makes no process, or there is another thread.
     """
-    assert threading.active_count() == 1, "a thread would be missing in the copy, with all that it holds"
+    if threading.active_count() > 1:  # it would be missing in the copy, with all that it holds
+        raise ConfigurationError("something has begun a thread before the gateway: set GATEWAY_HELPERS=0")
     ours, theirs = socket.socketpair()
     with ours, theirs:
         # One that came before the copy ignores them would have it go on as a second gateway, on its way out.

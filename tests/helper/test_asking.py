@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
+import signal
 import socket
+import threading
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace as changed
 from decimal import Decimal
 from typing import Any, cast
 
+import msgspec
 import pytest
 from msgspec.structs import replace
 
@@ -23,7 +27,7 @@ from gateway.helper import process
 from gateway.helper.helper import Helper, NotAsked
 from gateway.helper.helpers import HelpedReading, HelpedSender
 from gateway.helper.maker import Maker
-from gateway.helper.wire import SUBSCRIPTIONS
+from gateway.helper.wire import SUBSCRIPTIONS, Ping, Pong
 from gateway.remembered import EVENT_BYTES, EVENTS
 from gateway.signing import new_secret
 from gateway.subscriptions.subscription import Subscription
@@ -43,6 +47,8 @@ class Worker:
         self.may_go.set()
         self.fault: Exception | None = None
         self.loaded: list[bytes] = []
+        self.may_load = threading.Event()
+        self.may_load.set()
         self.find: Find | None = None
 
     def attempting(self, instance: int, find: Find) -> Worker:
@@ -66,6 +72,7 @@ class Worker:
         return replace(made, demographics={"birthDate": ["2001-02-03"]}), [Issue("DEPRECATED", "", "soon", "warning")]
 
     def follow(self, mark: bytes) -> bool:
+        self.may_load.wait(10)
         self.loaded.append(mark)
         return mark == b"right"
 
@@ -86,6 +93,7 @@ class Pair:
 
     def __init__(self) -> None:
         self.here, self.reading = Worker(), Reading()
+        self.killed: list[tuple[int, int]] = []
         self.helper = Helper(cast("Maker", self), patience_seconds=60)
         self.subscriptions: dict[str, Subscription] = {}
         self.store_is_away = False
@@ -118,8 +126,10 @@ class Pair:
 
 
 @pytest.fixture
-async def pair() -> AsyncIterator[Pair]:
+async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
     made = Pair()
+    # Here the helper's process is the test's own.
+    monkeypatch.setattr("gateway.helper.helper.os.kill", lambda *told: made.killed.append(told))
     await made.helper.start(7, made.bring_along)
     yield made
     await made.helper.stop()
@@ -272,6 +282,76 @@ async def test_one_that_does_not_begin_is_not_asked_and_another_is_made(
             end.setblocking(True)
             while end.recv(1000):
                 pass
+
+
+async def test_one_that_does_not_get_its_modules_loaded_is_ended_and_another_is_made(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
+    monkeypatch.setattr("gateway.helper.helper._FOLLOW_SECONDS", 0.1)
+    slow = pair.there
+    slow.may_load.clear()
+    pair.helper.is_behind = True
+    await pair.helper.follow(b"right")
+    await until(lambda: pair.helper.is_there)
+    slow.may_load.set()
+    assert pair.killed == [(os.getpid(), signal.SIGKILL)]
+    await pair.send(event(), pair.subscribe())
+    assert (len(slow.made), len(pair.there.made), pair.helper.life) == (0, 1, 2)
+
+
+async def test_one_that_stands_still_before_it_has_the_modules_is_ended(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
+    monkeypatch.setattr(pair.helper, "_patience", 0.1)
+    make, answering = pair.make, []
+
+    async def answer_once(end: socket.socket) -> None:
+        reader, writer = await asyncio.open_unix_connection(sock=end)
+        for _ in range(2):  # the Hello, and whether it is well
+            asked = await reader.readexactly(int.from_bytes(await reader.readexactly(4)))
+        told = msgspec.msgpack.encode(Pong(msgspec.msgpack.decode(asked, type=Ping).number, 7))
+        writer.write(len(told).to_bytes(4) + told)
+        while await reader.read(1000):
+            pass
+        writer.close()
+
+    def make_one_that_answers_once(end: socket.socket) -> None:
+        answering.append(asyncio.create_task(answer_once(end.dup())))
+        monkeypatch.setattr(pair, "make", make)
+
+    async def bring_along(helper: Helper) -> None:
+        if helper.life == 2:
+            await helper.follow(b"right")
+
+    monkeypatch.setattr(pair, "make", make_one_that_answers_once)
+    monkeypatch.setattr(pair.helper, "_bring_along", bring_along)
+    await pair.lose_helper()
+    await until(lambda: pair.helper.life == 3 and pair.helper.is_there)
+    assert pair.killed == [(7, signal.SIGKILL)]
+    await asyncio.gather(*answering)
+
+
+async def test_a_fault_while_one_begins_is_no_end_to_trying(pair: Pair, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pair.helper, "_pause", 0.05)
+
+    async def bring_along(helper: Helper) -> None:
+        if helper.life == 2:
+            raise ZeroDivisionError
+
+    monkeypatch.setattr(pair.helper, "_bring_along", bring_along)
+    await pair.lose_helper()
+    await until(lambda: pair.helper.life == 3 and pair.helper.is_there)
+
+
+async def test_before_it_has_begun_it_is_not_asked(pair: Pair) -> None:
+    other = Helper(cast("Maker", pair), patience_seconds=60)
+    with pytest.raises(NotAsked):
+        other.ask(process.Follow(1, b""))
+    await other.follow(b"right")
+    await other.stop()
+    assert not other.is_there
 
 
 async def test_a_helper_that_is_well_says_so(pair: Pair) -> None:

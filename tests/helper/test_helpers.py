@@ -69,7 +69,7 @@ def test_a_helper_that_stands_still_is_ended(tmp_path: Path, listener: Listener)
         os.kill(helper, signal.SIGSTOP)
         listener.answers.delay_seconds = 0
         assert gateway.publish(reading).status_code == 202
-        assert not runs(helper)
+        eventually(lambda: not runs(helper))
         gateway.wait_until_idle()
         assert {event_id(one.body) for one in listener.received} == {header_id(sending), header_id(reading)}
         (unknown,) = (trace.deliveries for trace in gateway.events() if trace.event.id.encode() == header_id(sending))
@@ -93,7 +93,7 @@ def test_without_what_makes_helpers_the_gateway_works_without_those_that_ended(
         os.kill(helper, signal.SIGSTOP)
         assert gateway.publish(message()).status_code == 202
         listener.wait_for(2)
-        assert not runs(helper)
+        eventually(lambda: not runs(helper))
         eventually(lambda: "no other can be made until the gateway is started anew" in gateway.log.read_text())
         assert gateway.publish(message()).status_code == 202
         listener.wait_for(3)
@@ -117,7 +117,7 @@ def test_what_helpers_take_is_in_the_metrics(tmp_path: Path) -> None:
         assert told.count("# TYPE gateway_helper_process_cpu_seconds_total counter") == 1
         for number, helper in enumerate(helpers, 1):
             (began,) = re.findall(f'^gateway_helper_process_start_time_seconds{{helper="{number}"}} (.+)', told, re.M)
-            assert abs(float(began) - Path(f"/proc/{helper}").stat().st_ctime) < 2
+            assert abs(float(began) - Path(f"/proc/{helper}").stat().st_ctime) < 30
             (resident,) = re.findall(
                 f'^gateway_helper_process_resident_memory_bytes{{helper="{number}"}} (.+)', told, re.M
             )
@@ -150,7 +150,7 @@ def test_a_helper_outlives_no_stop_and_is_not_ended_before(tmp_path: Path, liste
             os.kill(helper, number)
             os.kill(maker_of(gateway), number)
         gateway.stop()
-        assert not runs(helper)
+        eventually(lambda: not runs(helper))
         (delivery,) = gateway.events()[0].deliveries
         assert (delivery.state, len(delivery.attempts)) == ("delivered", 1)
 
