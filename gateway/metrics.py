@@ -133,8 +133,8 @@ def in_memory(count: Callable[[], int]) -> None:
 
 
 def helpers(count: Callable[[], int], pids: Callable[[], Sequence[int]]) -> None:
-    """Where to ask, when somebody looks, how many helpers there are, and the ids of their processes, 0
-    of one that has ended.
+    """Where to ask, when somebody looks, how many helpers there are, and the ids of their processes: 0 of one that has
+    ended, or has not answered yet.
     """
     _HELPERS.set_function(count)
     _HELPER_PROCESSES.pids = pids
