@@ -4,6 +4,7 @@ messages of our own.
 
 from __future__ import annotations
 
+import asyncio
 import http.server
 import os
 import signal
@@ -401,3 +402,10 @@ def eventually(true: Any, seconds: float = 20, say: Any = lambda: "it did not ha
     while not true():
         assert time.monotonic() < deadline, say()
         time.sleep(0.02)
+
+
+async def until(true: Callable[[], object], seconds: float = 20) -> None:
+    """Wait, while the event loop goes on, until `true()` is so."""
+    async with asyncio.timeout(seconds):
+        while not true():  # noqa: ASYNC110  # any condition may be waited for: threads and others' flags set no event
+            await asyncio.sleep(0.005)

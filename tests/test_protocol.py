@@ -15,6 +15,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gateway.listener import loop_factory
 from gateway.protocol import BoundedProtocol
+from tests.harness import until
 
 
 class Quick(BoundedProtocol):
@@ -48,9 +49,7 @@ async def served(app: ASGIApp, **settings: Any) -> AsyncIterator[int]:
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # the test's own loop has them
     serving = asyncio.create_task(server.serve())
-    async with asyncio.timeout(10):
-        while not server.started:  # noqa: ASYNC110  # uvicorn has a flag and no event
-            await asyncio.sleep(0.01)
+    await until(lambda: server.started)
     yield server.servers[0].sockets[0].getsockname()[1]
     server.should_exit = True
     await serving

@@ -1,12 +1,12 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 
 from structlog.testing import capture_logs
 
 from gateway.errors import Unavailable
 from gateway.schedule import Job, Schedule
+from tests.harness import until
 
 SOON = 0.02
 
@@ -33,12 +33,6 @@ class Counted:
             self.at_once -= 1
         if self._error:
             raise self._error
-
-
-async def until(true: Callable[[], object], seconds: float = 10) -> None:
-    async with asyncio.timeout(seconds):
-        while not true():  # noqa: ASYNC110  # any condition may be waited for
-            await asyncio.sleep(0.005)
 
 
 async def test_a_job_runs_at_once_and_again() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from pathlib import Path
 
@@ -40,3 +41,10 @@ def runs(pid: int) -> bool:
 def wakes(pid: int) -> int:
     """How often a process has waited for something that came."""
     return int(re.findall(r"^voluntary_ctxt_switches:\s*(\d+)", Path(f"/proc/{pid}/status").read_text(), re.M)[0])
+
+
+def start_of(pid: int) -> float:
+    """When a process began, in seconds since 1970 (proc(5): the 22nd field of its stat, since the system's own start)."""
+    ticks = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    (booted,) = re.findall(r"^btime (\d+)$", Path("/proc/stat").read_text(), re.M)
+    return int(booted) + ticks / os.sysconf("SC_CLK_TCK")

@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from dataclasses import replace as changed
 from decimal import Decimal
 from typing import Any, cast
@@ -31,6 +31,7 @@ from gateway.helper.wire import SUBSCRIPTIONS, Ping, Pong
 from gateway.remembered import EVENT_BYTES, EVENTS
 from gateway.signing import new_secret
 from gateway.subscriptions.subscription import Subscription
+from tests.harness import until
 from tests.samples import delivery, event, subscription
 
 DELIVERED = Outcome(Result.DELIVERED, 204, answer="thanks")
@@ -135,13 +136,6 @@ async def pair(monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Pair]:
     await made.helper.stop()
     made.running.cancel()
     await asyncio.wait([made.running])
-
-
-async def until(is_so: Callable[[], bool]) -> None:
-    """Wait until it is so, ten seconds at most."""
-    async with asyncio.timeout(10):
-        while not is_so():  # noqa: ASYNC110  # nothing tells of it
-            await asyncio.sleep(0.005)
 
 
 def publication(row_id: int, body: bytes = b"<Bundle/>") -> Publication:
@@ -356,10 +350,10 @@ async def test_before_it_has_begun_it_is_not_asked(pair: Pair) -> None:
 
 async def test_a_helper_that_is_well_says_so(pair: Pair) -> None:
     """It is asked much more often than it may leave unanswered."""
-    pair.helper._patience = 0.1
+    pair.helper._patience = 0.05
     pair.helper._timer.cancel()
     pair.helper._look()
-    await asyncio.sleep(0.5)
+    await asyncio.sleep(0.75)
     assert await pair.send(event(), pair.subscribe()) == DELIVERED
     assert pair.there.made
     assert pair.helper._silent <= 1
